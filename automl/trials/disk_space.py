@@ -1,4 +1,4 @@
-"""The space on the disk of a run: one clear error or one warning where it is too little."""
+"""The disk of a run: one clear error or one warning where it has too little space, or cannot be written to."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ OWNER = "owner"  # the file that says whose a temporary folder is
 TEMPORARY_REMEDY = "set the environment variable TMPDIR to a folder with more space, or name such a folder as store=..."
 _MODELS = 2**20  # bytes of the smallest run beside its table
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NOT_PERMITTED = (errno.EROFS, errno.EACCES, errno.EPERM)
 _FULL = "no space is left on the disk of the folder"
 
 
@@ -42,16 +43,19 @@ def check_space(folder: Path, table_bytes: int) -> None:
 
 @contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
-    """Turn the error of a full or read-only disk into one that names the folder and how to fix it."""
+    """Turn the error of a full disk, or of a folder without permission, into one that says how to fix it."""
     try:
         yield
     except OSError as error:
-        if not _is_full(error) and error.errno not in (errno.EROFS, errno.EACCES):
+        if _is_full(error):
+            known = os.path.exists(folder)
+            space = f", {shutil.disk_usage(folder).free / 1e6:.1f} MB of disk space are free" if known else ""
+            remedy = _space_remedy(folder)
+        elif error.errno in _NOT_PERMITTED:
+            space, remedy = "", _permission_remedy(folder)
+        else:
             raise
-        space = f", {shutil.disk_usage(folder).free / 1e6:.1f} MB of disk space are free" if folder.exists() else ""
-        raise InvalidInputError(
-            f"the folder '{folder}' cannot be written to{space} ({error}); {_remedy(folder)}"
-        ) from error
+        raise InvalidInputError(f"the folder '{folder}' cannot be written to{space} ({error}); {remedy}") from error
 
 
 def describe_full_disk(error: BaseException | None, folder: Path) -> str:
@@ -59,11 +63,11 @@ def describe_full_disk(error: BaseException | None, folder: Path) -> str:
 
     The text is the same for all trials, so that their reasons can be counted.
     """
-    return f"{_FULL} '{folder}'; {_remedy(folder)}" if _is_full(error) else ""
+    return f"{_FULL} '{folder}'; {_space_remedy(folder)}" if _is_full(error) else ""
 
 
 class ResultRecorder:
-    """Writes results into the run directory, and says once that the disk is full.
+    """Writes results into the run directory, and says once that the disk is full or cannot be written to.
 
     Of a trial that has failed because the disk is full, only the finished folds are written, so that a later session
     may run the others.
@@ -71,11 +75,11 @@ class ResultRecorder:
     Attributes
     ----------
     ending : str
-        Why the search must end; empty while there is space for small models.
+        Why the search must end; empty while results and small models can be written.
     """
 
     def __init__(self, folder: Path, directory: RunDirectory | None):
-        self._folder, self._directory, self._is_full = folder, directory, False
+        self._folder, self._directory, self._has_warned = folder, directory, False
         self.ending = ""
 
     def add(self, result: TrialResult, elapsed: float) -> None:
@@ -102,8 +106,8 @@ class ResultRecorder:
     def _notice(self, text: str, ends: bool) -> None:
         if ends:
             self.ending = f"ended early: {text.partition('; ')[0]}"
-        if not self._is_full:
-            self._is_full = True
+        if not self._has_warned:
+            self._has_warned = True
             outcome = "ends early" if ends else "goes on with models that need less space"
             logger.warning("the search %s: %s", outcome, text)
 
@@ -117,7 +121,20 @@ def _is_full(error: BaseException | None) -> bool:
     return error.errno in _NO_SPACE or (error.errno is None and "requested and" in str(error))
 
 
-def _remedy(folder: Path) -> str:
-    if (folder / OWNER).exists() or not folder.exists():
+def _space_remedy(folder: Path) -> str:
+    if _is_temporary(folder):
         return TEMPORARY_REMEDY
     return "free space there and call fit again, which continues the run, or name another folder as store=..."
+
+
+def _permission_remedy(folder: Path) -> str:
+    if _is_temporary(folder):
+        return (
+            "set the environment variable TMPDIR to a folder that you may write to, or name such a folder as store=..."
+        )
+    return "permit writing there and call fit again, which continues the run, or name another folder as store=..."
+
+
+def _is_temporary(folder: Path) -> bool:
+    # Path.exists raises an error where the permission to look into the folder is missing.
+    return os.path.exists(folder / OWNER) or not os.path.exists(folder)

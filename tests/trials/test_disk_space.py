@@ -1,8 +1,9 @@
-"""Tests of runs on a disk that gets full: a model, one warning, and no damage to what was written before."""
+"""Tests of runs on a disk that gets full or read-only: a model, one warning, no damage to what was written before."""
 
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -41,9 +42,12 @@ def limited_files():
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+def warnings(caplog):
+    return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+
+
 def full_disk_warnings(caplog):
-    texts = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    return [text for text in texts if "no space is left on the disk" in text]
+    return [text for text in warnings(caplog) if "no space is left on the disk" in text]
 
 
 class FillsDisk(LinearDiscriminantAnalysis):
@@ -58,6 +62,38 @@ class FillsDisk(LinearDiscriminantAnalysis):
 def test_a_disk_that_gets_full_while_the_table_is_written_is_named(tmp_path):
     with pytest.raises(InvalidInputError, match=r"cannot be written to.*store="), disk_errors(tmp_path):
         raise OSError("400000 requested and 131056 written")
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.EPERM])
+@pytest.mark.parametrize(("owner", "remedy"), [([], "permit writing there and call fit again"), (["owner"], "TMPDIR")])
+def test_a_folder_without_permission_asks_for_the_permission_and_not_for_space(tmp_path, number, owner, remedy):
+    for name in owner:
+        (tmp_path / name).touch()
+    with pytest.raises(InvalidInputError, match="cannot be written to") as caught, disk_errors(tmp_path):
+        raise OSError(number, os.strerror(number))
+    assert remedy in str(caught.value)
+    assert "space" not in str(caught.value)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="an administrator may look into all folders")
+def test_a_folder_that_cannot_be_looked_into_is_named(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir(mode=0)
+    with pytest.raises(InvalidInputError, match="permit writing there"), disk_errors(folder):
+        (folder / "file").touch()
+
+
+def test_a_run_directory_that_becomes_read_only_ends_the_search_with_a_warning_about_it(tmp_path, caplog, monkeypatch):
+    def refuse(directory, result, elapsed):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(RunDirectory, "append", refuse)
+    clf = AutoMLClassifier(**FAST | {"max_trials": 2, "store": tmp_path / "run"}).fit(X, Y)
+    assert clf.stop_reason_.startswith(f"ended early: the folder '{tmp_path / 'run'}' cannot be written to (")
+    (text,) = [each for each in warnings(caplog) if "cannot be written to" in each]
+    assert text.startswith("the search ends early: ")
+    assert "permit writing there" in text
+    assert "MB" not in text
 
 
 def test_a_full_run_directory_ends_the_search_with_a_model_and_one_warning_and_the_run_goes_on_later(tmp_path, caplog):
