@@ -93,12 +93,14 @@ _CATEGORIES = '''def to_categories(column):
 
     return column.astype(object).map(text, na_action="ignore").where(column.notna(), np.nan)
 '''
-_DATES = '''def to_date_parts(column, parts, first, zone="UTC", **options):
+_DATES = '''def to_date_parts(column, parts, first, zone=None, **options):
     """Return the parts of dates as numbers, and the days since the first date; dates without zone are in `zone`."""
-    has_zone = column.astype("string").str.contains(r"[T ]\\d.*(?:[A-Z]|[-+][\\d:]+)$").fillna(False)
-    plain = column.replace(r" (?:UTC|GMT)$", "", regex=True)
+    has_zone = column.astype("string").str.contains(r"[T ]\\d.*(?:Z|UTC|GMT|[-+][\\d:]+)$").fillna(False)
+    plain = column.replace(r" (?:UTC|GMT)(?=$|[-+])", "", regex=True)
+    if zone is None:  # the model ignores a zone such as America/New_York
+        plain = plain.replace(r" [A-Za-z]+/[A-Za-z_/]+$", "", regex=True)
     dates = pd.to_datetime(plain, errors="coerce", utc=True, **options)
-    dates = dates.dt.tz_convert(zone).dt.tz_localize(None).where(has_zone, dates.dt.tz_localize(None))
+    dates = dates.dt.tz_convert(zone or "UTC").dt.tz_localize(None).where(has_zone, dates.dt.tz_localize(None))
     values = {
         "_year": dates.dt.year,
         "_month": dates.dt.month,
@@ -248,6 +250,7 @@ def _date(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
     options = {"format": format or "mixed"} | ({"dayfirst": True} if not format and order == "dmy" else {})
     if reader.zone:
         options["zone"] = reader.zone
+    script.remark("dates that pandas cannot read in the notation of their column, such as 10:00 PM EST, become missing")
     listed = "".join(f", {key}={script.value(value)}" for key, value in options.items())
     arguments = f"table[{quote(name)}], {script.value(list(reader.suffixes))}, {quote(str(first))}{listed}"
     return [f"features.update(to_date_parts({arguments}))"]

@@ -71,3 +71,38 @@ def test_texts_that_end_in_utc_are_dates():
     exec(python_script(model), names)
     read = names["read_columns"](X)
     np.testing.assert_allclose(read[model._reader.get_feature_names_out()], model._reader.transform(X))
+
+
+@pytest.mark.parametrize(
+    ("form", "later"),
+    [
+        (
+            "%Y-%m-%d %H:%M America/New_York",
+            ["2024-07-03T12:00 Europe/Berlin", "2024-07-03 12:00", "2024-07-03 12:00Z"],
+        ),
+        ("%Y-%m-%d %H:%M", ["2024-07-03 12:00 America/Argentina/Buenos_Aires", "2024-07-03 12:00 Etc/UTC"]),
+        (
+            "%Y-%m-%d %I:%M %p",
+            ["2024-07-03 10:00 PM", "2024-07-03 10:00 PM America/New_York", "2024-07-03 10:00 UTC+2"],
+        ),
+        ("%Y-%m-%d %H:%M+00:00", ["2024-07-03 10:00 UTC+02:00", "2024-07-03 10:00 UTC"]),
+    ],
+)
+def test_texts_with_the_name_of_a_city_are_dates(form, later):
+    X = pd.DataFrame({"day": pd.date_range("2024-06-01", periods=60, freq="31h").strftime(form)})
+    model = AutoMLRegressor(**FAST | {"max_trials": 1, "include": ["ridge"]}).fit(X, np.arange(60.0))
+    names = {"__name__": "script"}
+    exec(python_script(model), names)
+    for table in (X, pd.DataFrame({"day": later})):
+        read = names["read_columns"](table)
+        np.testing.assert_allclose(read[model._reader.get_feature_names_out()], model._reader.transform(table))
+
+
+def test_dates_that_only_the_model_reads_are_missing_and_the_script_says_so():
+    X = pd.DataFrame({"day": pd.date_range("2024-06-01", periods=60, freq="31h", tz="Europe/Berlin")})
+    model = AutoMLRegressor(**FAST | {"max_trials": 1, "include": ["ridge"]}).fit(X, np.arange(60.0))
+    script, names = python_script(model), {"__name__": "script"}
+    exec(script, names)
+    later = pd.DataFrame({"day": ["2024-07-03 10:00 PM", "2024-07-03 05:00 America/New_York"]})
+    assert np.isnan(names["read_columns"](later)).all(axis=None)
+    assert "such as 10:00 PM EST, become missing" in " ".join(script.split())
