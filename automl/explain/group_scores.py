@@ -86,7 +86,7 @@ def _out_of_fold(estimator: Any, y: Any) -> Predicted:
         )
     p = estimator._ensemble.finish(record.predictions.astype(np.float64))
     weight, table_rows = getattr(record, "sample_weight", None), getattr(record, "table_rows", None)
-    return Predicted(record.y, p, weight, numbers=record.rows, table_rows=table_rows)
+    return Predicted(record.y, p, weight, out_of_fold=True, numbers=record.rows, table_rows=table_rows)
 
 
 def _groups(groups: Any, rows: Predicted) -> tuple[NDArray[np.int32], list[str]]:

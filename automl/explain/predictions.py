@@ -31,8 +31,8 @@ class Predicted:
     predictions : ndarray of shape (n_samples, n_classes) or (n_samples,)
         Probabilities, or values.
     sample_weight : ndarray of shape (n_samples,) or None
-    source : str
-        The rows in words, for titles.
+    out_of_fold : bool
+        Whether the rows are training rows, predicted by models that were not trained on them.
     numbers : ndarray of shape (n_samples,) or None
         Number of each row in its table, from 0; None where it is not known.
     table_rows : tuple of int or None
@@ -44,7 +44,7 @@ class Predicted:
     y: Array
     predictions: Array
     sample_weight: Array | None = None
-    source: str = ""
+    out_of_fold: bool = False
     numbers: Array | None = None
     table_rows: tuple[int, int] | None = None
     units: Array | None = None
@@ -53,6 +53,27 @@ class Predicted:
     def n_rows(self) -> int:
         """The number of rows; there are more predictions where folds are repeated."""
         return len(self.y) if self.numbers is None else len(np.unique(self.numbers))
+
+    @property
+    def source(self) -> str:
+        """The rows in words, for titles."""
+        return plural(self.n_rows, "row") + (", out of fold" if self.out_of_fold else "")
+
+
+def drawn_rows(estimator: Any, X: Any = None, y: Any = None, sample_weight: Any = None) -> Predicted:
+    """Return the rows of a figure: those of `scored_rows` with a positive weight, because the others add nothing."""
+    rows = scored_rows(estimator, X, y, sample_weight)
+    if rows.sample_weight is None:
+        return rows
+    kept = rows.sample_weight > 0
+    return replace(
+        rows,
+        y=rows.y[kept],
+        predictions=rows.predictions[kept],
+        sample_weight=rows.sample_weight[kept],
+        numbers=None if rows.numbers is None else rows.numbers[kept],
+        units=None if rows.units is None else rows.units[kept],
+    )
 
 
 def scored_rows(estimator: Any, X: Any = None, y: Any = None, sample_weight: Any = None) -> Predicted:
@@ -66,7 +87,7 @@ def scored_rows(estimator: Any, X: Any = None, y: Any = None, sample_weight: Any
     if X is not None:
         target = encode_target(estimator, y, X)
         weight = check_score_weight(sample_weight, len(target))
-        return Predicted(target, estimator._predict(X), weight, plural(len(target), "row"))
+        return Predicted(target, estimator._predict(X), weight)
     if y is not None:
         raise InvalidInputError("y is given without X; pass both, or neither for out-of-fold predictions")
     kept = out_of_fold_rows(estimator)
@@ -77,7 +98,7 @@ def scored_rows(estimator: Any, X: Any = None, y: Any = None, sample_weight: Any
     target = np.concatenate([part.y for part in parts])
     weights = [part.sample_weight for part in parts if part.sample_weight is not None]
     weight = np.concatenate(weights) if weights else None
-    return Predicted(target, predictions, weight, f"{plural(len(target), 'row')}, out of fold")
+    return Predicted(target, predictions, weight, out_of_fold=True)
 
 
 def out_of_fold_rows(estimator: Any) -> Predicted | None:
@@ -87,8 +108,8 @@ def out_of_fold_rows(estimator: Any) -> Predicted | None:
         return None
     p = estimator._ensemble.finish(_mean_predictions(record))
     units = getattr(record, "units", None)
-    rows = Predicted(record.y, p, record.sample_weight, numbers=getattr(record, "rows", None), units=units)
-    return replace(rows, source=f"{plural(rows.n_rows, 'row')}, out of fold")
+    numbers = getattr(record, "rows", None)
+    return Predicted(record.y, p, record.sample_weight, out_of_fold=True, numbers=numbers, units=units)
 
 
 def quantiles_by_other_rows(estimator: Any) -> Array:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
 from automl.explain.calibration import N_BINS, calibration_bins
-from automl.explain.predictions import Predicted, scored_rows
+from automl.explain.predictions import Predicted, drawn_rows
 from automl.plots.axes import BLUE, GRAY, ORANGE, check_kind, check_label, clean, new_axes, shorten
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def confusion_matrix(
     'true class'
     """
     check_kind(estimator, classifier=True)
-    scored = scored_rows(estimator, X, y, sample_weight)
+    scored = drawn_rows(estimator, X, y, sample_weight)
     decided = estimator._ensemble.decide(scored.predictions)
     names, true, predicted = _merge_rare(estimator.classes_.tolist(), scored.y, decided)
     k = len(names)
@@ -166,7 +166,7 @@ def roc(
     4
     """
     check_kind(estimator, classifier=True)
-    scored = scored_rows(estimator, X, y, sample_weight)
+    scored = drawn_rows(estimator, X, y, sample_weight)
     ax = new_axes(ax, (5.2, 5.0))
     w, two = scored.sample_weight, len(estimator.classes_) == 2
     for name, code in _classes_of_curves(estimator, scored, label):
@@ -239,7 +239,7 @@ def precision_recall(
     'recall'
     """
     check_kind(estimator, classifier=True)
-    scored = scored_rows(estimator, X, y, sample_weight)
+    scored = drawn_rows(estimator, X, y, sample_weight)
     ax = new_axes(ax, (5.2, 5.0))
     w, two = scored.sample_weight, len(estimator.classes_) == 2
     for name, code in _classes_of_curves(estimator, scored, label):
@@ -309,7 +309,7 @@ def calibration(
     'probability of the predicted class'
     """
     check_kind(estimator, classifier=True)
-    scored = scored_rows(estimator, X, y, sample_weight)
+    scored = drawn_rows(estimator, X, y, sample_weight)
     labels = estimator.classes_.tolist()
     check_label(estimator, label)
     if label is None and len(labels) > 2:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from automl.explain.predictions import scored_rows
+from automl.explain.predictions import drawn_rows
 from automl.plots.axes import BLUE, GRAY, ORANGE, check_kind, clean, new_axes
 
 if TYPE_CHECKING:
@@ -61,11 +61,9 @@ def residuals(estimator: Any, X: Any = None, y: Any = None, sample_weight: Any =
     'prediction - true value'
     """
     check_kind(estimator, classifier=False)
-    scored = scored_rows(estimator, X, y, sample_weight)
+    scored = drawn_rows(estimator, X, y, sample_weight)
     predictions, w = estimator._ensemble.values(scored.predictions), scored.sample_weight
     error = predictions - scored.y
-    if w is not None:
-        predictions, error, w = predictions[w > 0], error[w > 0], w[w > 0]
     ax = new_axes(ax)
     many = len(error) > 1_000
     size = 9 if many else 16

@@ -103,6 +103,17 @@ def test_figures_take_weights_of_which_one_is_positive(reg, two):
     assert len(drawn(plots.residuals(reg, X, y, weight)).collections[0].get_offsets()) == 1
 
 
+def test_titles_count_the_rows_with_a_positive_weight(reg, two):
+    X, y = make_rows(seed=1)
+    labels, weight = np.where(y > 1.5, "yes $", "no"), np.arange(len(y)) < 40
+    titles = [plots.residuals(reg, X, y, weight).get_title()]
+    for draw in (plots.confusion_matrix, plots.roc, plots.precision_recall, plots.calibration):
+        titles.append(draw(two, X, labels, weight).get_title())
+    assert [title.partition("(")[2] for title in titles] == ["40 rows)"] * 5
+    trained = AutoMLRegressor(**FAST | {"max_trials": 1, "include": ["ridge"]}).fit(X, y, sample_weight=weight)
+    assert plots.residuals(trained).get_title() == "Residuals (40 rows, out of fold)"
+
+
 @pytest.mark.slow
 def test_many_classes_share_a_cell_of_the_confusion_matrix():
     rng = np.random.default_rng(0)
