@@ -10,7 +10,7 @@ from automl.report.data import ReportData
 from automl.report.ensemble import make_ensemble_section
 from automl.report.groups import make_group_table
 from automl.report.importance import make_importance_section
-from automl.report.performance import out_of_fold_performance, test_performance
+from automl.report.performance import out_of_fold_performance, scores_by_metric, test_performance
 from automl.report.reproduce import make_reproduce_section
 from automl.report.rows import labeled_table
 from automl.report.search import make_search_section
@@ -61,6 +61,7 @@ def collect(estimator: Any, train: Any = None, test: Any = None) -> ReportData:
         verdict=verdict,
         table=make_table_section(estimator, train_table),
         performances=tuple(performances),
+        scores=scores_by_metric(estimator),
         groups=make_group_table(estimator),
         importance=importance,
         ensemble=make_ensemble_section(estimator),

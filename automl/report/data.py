@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from automl.report.group_data import GroupTable
+from automl.report.score_data import GroupTable, MetricScore
 from automl.report.search_data import CostsPart, ExpectedPoint, SettingsPart, StartPart, WorkerRow
 
 
@@ -487,6 +487,7 @@ class ReportData:
     verdict: Verdict
     table: TableSection
     performances: tuple[Performance, ...]
+    scores: tuple[MetricScore, ...]
     groups: GroupTable | None
     importance: ImportanceSection | None
     ensemble: EnsembleSection

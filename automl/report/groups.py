@@ -8,7 +8,7 @@ import pandas as pd
 
 from automl.errors import InvalidInputError
 from automl.explain.group_scores import scores_by_group
-from automl.report.group_data import GroupTable
+from automl.report.score_data import GroupTable
 from automl.report.words import clean, rounded
 
 _MAX_GROUPS = 20  # the largest ones are shown

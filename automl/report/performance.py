@@ -18,6 +18,7 @@ from automl.report.classification import judge_classes
 from automl.report.data import CoverageRow, Interval, Performance
 from automl.report.regression import judge_numbers
 from automl.report.rows import LabeledTable, predicted_rows, predicted_targets
+from automl.report.score_data import MetricScore
 from automl.report.verdict import interval
 from automl.report.words import all_rounded, clean, metric_words, rounded
 from automl.task.metrics import Metric, loss_or_nan
@@ -54,6 +55,18 @@ def out_of_fold_performance(estimator: Any) -> tuple[list[Performance], str]:
         levels = _levels(rows, quantiles, quantiles_by_other_rows(estimator))
         return [replace(performance, coverage=levels)], ""
     return [replace(performance, coverage=performance.coverage or _coverage(estimator))], ""
+
+
+def scores_by_metric(estimator: Any) -> tuple[MetricScore, ...]:
+    """Return the out-of-fold scores by each metric of `scoring`; none where there is one metric, or no scores."""
+    rows = vars(estimator).get("_metric_scores") or []
+    if len(rows) < 2:
+        return ()
+    shown = [(metric_words(name), score, constant) for name, score, constant in rows]
+    return tuple(
+        MetricScore(words.title, words.direction, rounded(words.sign * score), rounded(words.sign * constant))
+        for words, score, constant in shown
+    )
 
 
 def _why_no_rows(estimator: Any) -> str:

@@ -148,6 +148,21 @@ def test_the_worst_rows_are_named_by_their_numbers(regressor):
     assert [row.truth for row in out_of_fold.regression.worst] == pytest.approx(estimator._rows.y[rows], rel=1e-4)
 
 
+def test_a_report_shows_the_score_of_each_metric_with_the_sign_that_people_read():
+    X, y = people()
+    clf = AutoMLClassifier(**FAST | {"scoring": ["roc_auc", "neg_log_loss"]}).fit(X, y)
+    found = collect(clf).scores
+    assert [(each.title, each.direction) for each in found] == [
+        ("ROC AUC", "greater is better"),
+        ("log loss", "lower is better"),
+    ]
+    assert [each.score for each in found] == pytest.approx(clf.metric_scores_["score"] * [1, -1], rel=1e-5)
+    assert [each.constant for each in found] == pytest.approx(clf.metric_scores_["constant"] * [1, -1], rel=1e-5)
+    markdown, html = to_markdown(collect(clf)), to_html(collect(clf))
+    assert re.search(r"\| log loss \| 0\.\d+ \| 0\.\d+ \| lower is better \|", markdown)
+    assert "Scores by each metric" in html
+
+
 def test_the_interval_of_the_score_covers_the_differences_between_groups():
     rng = np.random.default_rng(0)
     groups = np.repeat(np.arange(20), 20)

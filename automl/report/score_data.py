@@ -1,8 +1,28 @@
-"""The content of a report about groups of rows."""
+"""The content of a report about the scores by each metric, and about groups of rows."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class MetricScore:
+    """The score of the ensemble by one metric of `scoring`, with the sign that people read.
+
+    Attributes
+    ----------
+    title : str
+        Name of the metric for people.
+    direction : str
+        Which values are better.
+    score, constant : float or None
+        Of the ensemble, and of the best constant prediction.
+    """
+
+    title: str
+    direction: str
+    score: float | None
+    constant: float | None
 
 
 @dataclass(frozen=True)
