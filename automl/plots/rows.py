@@ -95,6 +95,7 @@ def _draw_steps(ax: Axes, steps: list[tuple[str, float]], base: float, end: floa
         ax.annotate(
             shown, (stop, place), xytext=(4 if to_right else -4, 0), textcoords="offset points", va="center",
             ha="left" if to_right else "right", fontsize="small",
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.5},
         )  # fmt: skip
     for i in range(len(steps) - 1):
         ax.plot([edges[i + 1]] * 2, [places[i] + 0.31, places[i + 1] - 0.31], color=GRAY, linewidth=0.8)

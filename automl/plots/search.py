@@ -16,7 +16,8 @@ from automl.plurals import plural
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_MAX_FAMILIES = 8  # with a color of their own
+# The default colors without gray, which stands for the other families: one for each of the most frequent families.
+_COLORS = [f"C{i}" for i in range(10) if i != 7]
 _LOWEST = 0.1  # quantile of the scores below which the vertical axis ends
 
 
@@ -70,11 +71,10 @@ def score_over_time(estimator: Any, ax: Axes | None = None) -> Axes:
     families = [entry[2] for entry in known]
     ax = new_axes(ax, (7.2, 4.4))
     counts = {family: families.count(family) for family in dict.fromkeys(families)}
-    named = sorted(counts, key=lambda family: -counts[family])[:_MAX_FAMILIES]
-    for family in [*named, None]:
+    named = sorted(counts, key=lambda family: -counts[family])[: len(_COLORS)]
+    for family, color in zip([*named, None], [*_COLORS[: len(named)], GRAY], strict=True):
         rows = [i for i, own in enumerate(families) if own == family or (family is None and own not in named)]
         if rows:
-            color = GRAY if family is None else None
             ax.scatter(
                 at[rows],
                 scores[rows],
@@ -113,6 +113,8 @@ def score_against_latency(estimator: Any, ax: Axes | None = None) -> Axes:
     """
     Draw the ensembles of `frontier_`: their scores against the milliseconds for a single row.
 
+    The number of a point is the row of `frontier_`, which `choose` takes; the legend names the families of the row.
+
     Parameters
     ----------
     estimator : AutoMLClassifier or AutoMLRegressor
@@ -141,7 +143,9 @@ def score_against_latency(estimator: Any, ax: Axes | None = None) -> Axes:
     """
     check_is_fitted(estimator)
     frontier = estimator.frontier_.sort_values("milliseconds")
-    ax = new_axes(ax, (7.2, 4.6))
+    ax = new_axes(ax, (9.0, 4.6))
+    from matplotlib.lines import Line2D  # matplotlib is an optional package
+
     errors = np.stack([frontier["score"] - frontier["low"], frontier["high"] - frontier["score"]])
     ax.errorbar(
         frontier["milliseconds"], frontier["score"], yerr=np.nan_to_num(np.clip(errors, 0, None)), fmt="none",
@@ -151,18 +155,22 @@ def score_against_latency(estimator: Any, ax: Axes | None = None) -> Axes:
     for rows, color, name in ((~is_single, BLUE, "models of all folds"), (is_single, ORANGE, "one model per member")):
         part = frontier[rows]
         if len(part):
-            ax.scatter(part["milliseconds"], part["score"], s=46, color=color, label=name, zorder=3)
-    for place, entry in enumerate(frontier.itertuples()):
-        up = place % 2 == 0
+            ax.scatter(part["milliseconds"], part["score"], s=110, color=color, label=name, zorder=3)
+    for entry in frontier.itertuples():
+        place = (entry.milliseconds, entry.score)
         ax.annotate(
-            _members(entry.members), (entry.milliseconds, entry.score), xytext=(0, 9 if up else -9),
-            textcoords="offset points", ha="center", va="bottom" if up else "top", fontsize="x-small", color="#374151",
-        )  # fmt: skip
+            str(entry.Index), place, ha="center", va="center_baseline", fontsize="x-small", color="white", zorder=4
+        )
     if frontier["milliseconds"].max() > 3 * frontier["milliseconds"].min():
         ax.set_xscale("log")
+        ax.xaxis.set_major_formatter("{x:g}")
     ax.margins(x=0.15, y=0.12)
     ax.set(xlabel="milliseconds for a single row", ylabel=metric_label(estimator._metric.name))
-    ax.legend(frameon=False, fontsize="small", loc="lower right")
+    handles, labels = ax.get_legend_handles_labels()
+    for entry in frontier.sort_index().itertuples():
+        handles.append(Line2D([], [], linestyle="none"))
+        labels.append(f"{entry.Index}: {_members(entry.members)}")
+    ax.legend(handles, labels, frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
     ax.set_title("Score against time of smaller ensembles", fontsize="medium")
     clean(ax)
     return ax

@@ -125,6 +125,15 @@ def test_many_classes_share_a_cell_of_the_confusion_matrix():
     assert labels[-1] == "(others)"
 
 
+def test_the_points_of_smaller_ensembles_have_the_numbers_that_choose_takes(reg):
+    ax = drawn(plots.score_against_latency(reg))
+    numbers = [str(row) for row in reg.frontier_.index]
+    assert sorted(text.get_text() for text in ax.texts) == numbers
+    shown = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert [line.split(":")[0] for line in shown[-len(numbers) :]] == numbers
+    assert shown[-1].endswith(reg.choose(int(numbers[-1]))._ensemble.bags[0].configuration.family)
+
+
 def test_the_waterfall_ends_at_the_prediction(reg):
     X, _ = make_rows(seed=1)
     explanation = reg.explain(X[:2], max_evaluations=50)
