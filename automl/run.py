@@ -50,7 +50,7 @@ from automl.search.libraries import NarrowedSearcher, log_missing
 from automl.search.loop import search
 from automl.search.own_components import with_own_models
 from automl.search.racing import Racing
-from automl.search.user_space import is_permitted, warn_of_unused_names
+from automl.search.user_space import is_permitted, warn_of_own_components_without_order, warn_of_unused_names
 from automl.search_setup import (
     RunSettings,
     SearchSetup,
@@ -169,6 +169,7 @@ def run(task: Task, settings: RunSettings) -> RunResult:
     space = make_space(task, settings)
     for argument, names in (("include", settings.include), ("exclude", settings.exclude)):
         warn_of_unused_names(argument, names, task, settings.own)
+    warn_of_own_components_without_order(settings.exclude, task, settings.own)
     log_missing(unavailable_components(task.traits, settings.include, settings.exclude))
     # One stack for all steps: it ends the reading of models, then the workers, and only then removes their folder.
     result: RunResult | None = None

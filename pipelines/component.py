@@ -226,6 +226,11 @@ class Component:
     accepts_monotonic : bool
         Whether the model can be trained with constraints. `make` then gets the parameter ``monotonic`` where the table
         has some, see `pipelines.monotonic`. Only models have it.
+    keeps_order : bool
+        Whether predictions of a model with constraints keep their order with this step. The step passes all number
+        columns on as the last ones and in their order, a larger value never becomes a smaller one, and other columns
+        do not depend on it. A step around the model only trains it, or changes predictions by a map that never falls.
+        With monotonic columns, the space contains no other steps. Models do not have it.
     accepts_quantiles : bool
         Whether the model can predict quantiles: where `TableTraits.quantiles` names levels, its estimator minimizes
         the pinball loss, and ``predict`` returns values of shape (n_samples, n_quantiles), in ascending order in each
@@ -289,6 +294,7 @@ class Component:
     accepts_targets: bool = False
     reads_target: bool = False
     accepts_monotonic: bool = False
+    keeps_order: bool = False
     accepts_quantiles: bool = False
     orderings: tuple[str, ...] = ()
     reproduces_rows: bool = False

@@ -1,9 +1,9 @@
 """Monotonic columns: predictions that never fall, or never rise, while the value of a column rises.
 
 `TableTraits.monotonic` holds 1, -1 or 0 for each column of the table. All steps before the model keep the order of the
-values of a number, and the numbers are the last columns that the model gets: components that do otherwise leave the
-space (`BREAKING`), and some hyperparameters have one value (`FIXED`). A model with `Component.accepts_monotonic` gets
-the parameter ``monotonic``: the constraints of its last columns.
+values of a number, and the numbers are the last columns that the model gets: only components with
+`Component.keeps_order` are in the space, and some hyperparameters have one value (`FIXED`). A model with
+`Component.accepts_monotonic` gets the parameter ``monotonic``: the constraints of its last columns.
 """
 
 from __future__ import annotations
@@ -11,23 +11,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.component import TableTraits
+from pipelines.component import Component, TableTraits
 
-# Components by step: they mix columns, move them, or may turn the order of predictions round.
-BREAKING: Mapping[str, frozenset[str]] = {
-    "generation": frozenset(
-        {"polynomial", "arithmetic", "categorical_interactions", "combined_features", "pca", "nystroem"}
-        | {"agglomeration"}
-    ),
-    "selection": frozenset({"variance", "univariate", "model_based", "correlation"}),
-    "calibration": frozenset({"sigmoid"}),  # its slope may be negative
-}
 FIXED: Mapping[str, Any] = {
     "model:lightgbm:linear_tree": False,  # linear models in the leaves have no constraints
     "model:catboost:grow_policy": "SymmetricTree",  # the library has constraints for these trees only
     # Indicators of missing cells would follow the numbers.
     **{f"imputation:{name}:add_indicator": False for name in ("median", "mean", "most_frequent", "constant")},
 }
+
+
+def allows_monotonic(step: str, component: Component) -> bool:
+    """Return whether a pipeline with the component can have monotonic columns."""
+    return component.accepts_monotonic if step == "model" else component.keeps_order
 
 
 def trailing_constraints(traits: TableTraits) -> tuple[int, ...]:

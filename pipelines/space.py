@@ -26,7 +26,7 @@ from pipelines.compatibility import OF_ONE_TARGET, REQUIREMENTS, can_order, conf
 from pipelines.component import Component, TableTraits
 from pipelines.configuration import Configuration
 from pipelines.libraries import install, missing_libraries
-from pipelines.monotonic import BREAKING, FIXED
+from pipelines.monotonic import FIXED, allows_monotonic
 from pipelines.overrides import Override, Overrides, SpaceError, excluded_components, override
 from pipelines.rich_tables import ALL_RICH_TABLES
 from pipelines.steps.multi_output import INDEPENDENT, JOINT
@@ -100,8 +100,8 @@ def build_space(
     Raises
     ------
     SpaceError
-        If a name is unknown, if an included component lacks its library, if a step that is needed has no component
-        left, or if changed choices leave nothing for this table.
+        If a name is unknown, if an included component lacks its library or breaks the order of monotonic columns, if a
+        step that is needed has no component left, or if changed choices leave nothing for this table.
     """
     _check_names("include", include, own)
     _check_names("exclude", exclude, own)
@@ -110,6 +110,7 @@ def build_space(
     if named and not traits.ranks:
         raise SpaceError(f"include names {named[0]}, which is for ordered classes; pass y as an ordered categorical")
     catalog = {step: (*components, *own.at(step)) for step, components in CATALOG.items()}
+    _check_order(traits, include, catalog)
     exclude = (*exclude, *excluded_components(overrides, catalog))
     if traits.monotonic:
         overrides = {**overrides, **{name: Override(choices=(value,)) for name, value in FIXED.items()}}
@@ -190,6 +191,19 @@ def names_without_effect(traits: TableTraits, names: Sequence[str], own: OwnComp
     return found
 
 
+def own_components_without_order(traits: TableTraits, exclude: Sequence[str], own: OwnComponents) -> list[str]:
+    """Return the names of own components that the space of a table lacks only because it has monotonic columns."""
+    return [
+        component.name
+        for step in own.by_step
+        for component in own.at(step)
+        if traits.monotonic
+        and component.applies(traits)
+        and not allows_monotonic(step, component)
+        and not is_named(step, component.name, exclude)
+    ]
+
+
 def has_components(space: ConfigurationSpace, configuration: Configuration) -> bool:
     """Return whether the space contains all components of a configuration."""
     return all(configuration[step] in choices(space, step) for step in CATALOG if step in configuration)
@@ -248,6 +262,17 @@ def _check_libraries(include: Sequence[str]) -> None:
             )
 
 
+def _check_order(traits: TableTraits, include: Sequence[str], catalog: Mapping[str, tuple[Component, ...]]) -> None:
+    """Refuse included steps that would break the promise of monotonic columns; models without constraints leave."""
+    for step in (step for step in catalog if traits.monotonic and step != "model" and _is_of_task(step, traits)):
+        for component in catalog[step]:
+            if is_named(step, component.name, include) and not allows_monotonic(step, component):
+                raise SpaceError(
+                    f"include names {component.name}, but with monotonic columns, a component for {step} needs "
+                    f"keeps_order=True; leave out {component.name} or monotonic"
+                )
+
+
 def _is_needed(step: str, traits: TableTraits) -> bool:
     """Return whether a table needs a choice at a step."""
     if step == "encoding":
@@ -295,15 +320,10 @@ def _wanted(
         and not is_named(step, component.name, exclude)
         and (component.accepts_quantiles or not traits.quantiles or step != "model")
         and not (component.reads_target and traits.targets is not None)
-        and (not traits.monotonic or _keeps_order(step, component))
+        and (not traits.monotonic or allows_monotonic(step, component))
     ]
     named = [component for component in fitting if is_named(step, component.name, include)]
     return named or ([] if step == "model" and names_a_model(include, own) else fitting)
-
-
-def _keeps_order(step: str, component: Component) -> bool:
-    """Return whether a pipeline with the component can have monotonic columns."""
-    return component.accepts_monotonic if step == "model" else component.name not in BREAKING.get(step, ())
 
 
 def _weights(step: str, names: Sequence[str]) -> list[float] | None:

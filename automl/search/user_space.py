@@ -17,7 +17,13 @@ from automl.trials.trial import TrialResult
 from pipelines.catalog import CATALOG, NAMES, STEP_NAMES, OwnComponents, component_names
 from pipelines.overrides import Override, Overrides, SpaceError, is_allowed, read_overrides
 from pipelines.rich_tables import ALL_RICH_TABLES
-from pipelines.space import NO_OWN, build_space, has_components, names_without_effect
+from pipelines.space import (
+    NO_OWN,
+    build_space,
+    has_components,
+    names_without_effect,
+    own_components_without_order,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -93,6 +99,17 @@ def warn_of_unused_names(argument: str, names: Sequence[str], task: Task, own: O
             "%s: no pipeline of this %s uses %s, because the task has no step for %s",
             argument, kind, ", ".join(unused), steps,
         )  # fmt: skip
+
+
+def warn_of_own_components_without_order(exclude: Sequence[str], task: Task, own: OwnComponents) -> None:
+    """Log one warning for the own components that are left out, because the task has monotonic columns."""
+    left_out = own_components_without_order(task.traits, exclude, own)
+    if left_out:
+        logger.warning(
+            "monotonic: the search goes on without %s; a component must say that predictions keep their order: "
+            "keeps_order=True of a step, accepts_monotonic=True of a model",
+            ", ".join(left_out),
+        )
 
 
 def user_space(estimator: Any) -> Overrides:

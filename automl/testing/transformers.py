@@ -74,6 +74,8 @@ class TransformerContract:
     def _is_case(self, test: Any, component: Component) -> bool:
         if "sparse" in test.__name__:
             return component.accepts_sparse and component.applies(_SPARSE)
+        if "order" in test.__name__ and (not component.keeps_order or self.is_fed_codes(component)):
+            return False
         if "largest" in test.__name__ and (self.step not in ("scaling", "generation") or self.is_fed_codes(component)):
             return False
         return component.applies(_DENSE)
@@ -163,6 +165,19 @@ class TransformerContract:
             fitted = clone(made).fit(X, rng.integers(0, 2, _N))
             out = fitted.transform(np.outer([LARGEST, -LARGEST], np.ones(6)))
             assert np.abs(out).max() <= LARGEST, "no absolute value may exceed pipelines.component.LARGEST"
+
+    @pytest.mark.filterwarnings("ignore")
+    def test_numbers_stay_the_last_columns_and_keep_their_order(self, component: Component) -> None:
+        X, y = self._table(component)
+        fitted = next(_made(component, _DENSE)).fit(X, y)
+        for number in range(6):
+            rows = np.zeros((41, 6))
+            rows[:, number] = np.linspace(-3, 3, 41)
+            steps = np.diff(np.nan_to_num(fitted.transform(rows)), axis=0)
+            own = steps.shape[1] - 6 + number
+            assert steps[:, own].min() >= -1e-9, "with keeps_order, a larger value must not become a smaller one"
+            others = np.delete(steps, own, axis=1)
+            assert not others.any(), "with keeps_order, other columns must not depend on a number"
 
     def test_a_transformer_of_sparse_tables_keeps_them_sparse(self, component: Component) -> None:
         rng = np.random.default_rng(0)

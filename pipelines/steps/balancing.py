@@ -109,10 +109,10 @@ def _component(name: str) -> Component:
         weighted = bool(params.get("weighted", False))
         return BalancedClassifier(params["estimator"], name, params.get("power", 0.5), context.random_state, weighted)
 
-    return Component(name, make, _power_space, accepts_sparse=True)
+    return Component(name, make, _power_space, accepts_sparse=True, keeps_order=True)
 
 
 BALANCING = (
-    Component("none", lambda params, context: "passthrough", accepts_sparse=True),
+    Component("none", lambda params, context: "passthrough", accepts_sparse=True, keeps_order=True),
     *(_component(name) for name in ("weights", "oversample", "undersample")),
 )

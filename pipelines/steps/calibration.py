@@ -72,10 +72,11 @@ def _component(name: str) -> Component:
     def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
         return CalibratedClassifier(params["estimator"], name)
 
-    return Component(name, make, accepts_sparse=True)
+    # The slope of a sigmoid may be negative.
+    return Component(name, make, accepts_sparse=True, keeps_order=name != "sigmoid")
 
 
 CALIBRATION = (
-    Component("none", lambda params, context: "passthrough", accepts_sparse=True),
+    Component("none", lambda params, context: "passthrough", accepts_sparse=True, keeps_order=True),
     *(_component(name) for name in ("sigmoid", "isotonic", "temperature")),
 )

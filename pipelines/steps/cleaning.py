@@ -94,6 +94,6 @@ def _space(traits: TableTraits) -> ConfigurationSpace:
 
 
 CLEANING = (
-    Component("none", lambda params, context: "passthrough", accepts_sparse=True),
-    Component("confident_learning", _make, _space, accepts_sparse=True),
+    Component("none", lambda params, context: "passthrough", accepts_sparse=True, keeps_order=True),
+    Component("confident_learning", _make, _space, accepts_sparse=True, keeps_order=True),
 )

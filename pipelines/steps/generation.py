@@ -322,6 +322,7 @@ GENERATION = (
         accepts_missing=True,
         accepts_categories=True,
         accepts_sparse=True,
+        keeps_order=True,
     ),
     Component(
         "polynomial",

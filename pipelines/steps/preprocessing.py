@@ -262,12 +262,12 @@ def _imputer(strategy: str) -> Component:
     def space(traits: TableTraits) -> ConfigurationSpace:
         return ConfigurationSpace({"add_indicator": [False, True]})
 
-    return Component(strategy, make, space)
+    return Component(strategy, make, space, keeps_order=True)
 
 
 IMPUTATION = (
     *(_imputer(strategy) for strategy in ("median", "mean", "most_frequent", "constant")),
-    Component("none", lambda params, context: "passthrough", accepts_missing=True),
+    Component("none", lambda params, context: "passthrough", accepts_missing=True, keeps_order=True),
 )
 
 
@@ -301,17 +301,20 @@ def _target_applies(traits: TableTraits) -> bool:
 
 
 ENCODING = (
-    Component("one_hot", _one_hot, _one_hot_space),
-    Component("ordinal", lambda params, context: CodeEncoder()),
+    Component("one_hot", _one_hot, _one_hot_space, keeps_order=True),
+    Component("ordinal", lambda params, context: CodeEncoder(), keeps_order=True),
     Component(
         "target",
         lambda params, context: target_encoder(params.get("smooth", 10.0), context),
         lambda traits: space_of(Float("smooth", (0.5, 200.0), log=True, default=10.0)),
         applies=_target_applies,
         reads_target=True,
+        keeps_order=True,
     ),
-    Component("frequency", lambda params, context: FrequencyEncoder()),
-    Component("native", lambda params, context: CodeEncoder(keep_missing=True), accepts_categories=True),
+    Component("frequency", lambda params, context: FrequencyEncoder(), keeps_order=True),
+    Component(
+        "native", lambda params, context: CodeEncoder(keep_missing=True), accepts_categories=True, keeps_order=True
+    ),
 )
 
 
@@ -359,11 +362,15 @@ def _few_columns(traits: TableTraits) -> bool:
 
 
 SCALING = (
-    Component("none", lambda params, context: "passthrough", accepts_sparse=True),
-    Component("standard", _standard, accepts_sparse=True),
-    Component("max_abs", _max_abs, accepts_sparse=True, applies=lambda t: t.sparse),
+    Component("none", lambda params, context: "passthrough", accepts_sparse=True, keeps_order=True),
+    Component("standard", _standard, accepts_sparse=True, keeps_order=True),
+    Component("max_abs", _max_abs, accepts_sparse=True, applies=lambda t: t.sparse, keeps_order=True),
     Component(
-        "robust", _robust, lambda traits: space_of(Float("quantile_low", (0.01, 0.3), default=0.25)), applies=_dense
+        "robust",
+        _robust,
+        lambda traits: space_of(Float("quantile_low", (0.01, 0.3), default=0.25)),
+        applies=_dense,
+        keeps_order=True,
     ),
     Component(
         "quantile",
@@ -373,9 +380,10 @@ SCALING = (
             Categorical("output_distribution", ["normal", "uniform"], default="normal"),
         ),
         applies=_few_columns,
+        keeps_order=True,
     ),
-    Component("power", lambda params, context: SafePowerTransformer(), applies=_few_columns),
-    Component("robust_clip", lambda params, context: RobustClipScaler(), applies=_dense),
+    Component("power", lambda params, context: SafePowerTransformer(), applies=_few_columns, keeps_order=True),
+    Component("robust_clip", lambda params, context: RobustClipScaler(), applies=_dense, keeps_order=True),
 )
 
 

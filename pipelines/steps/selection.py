@@ -145,6 +145,7 @@ SELECTION = (
         accepts_missing=True,
         accepts_categories=True,
         accepts_sparse=True,
+        keeps_order=True,
     ),
     Component("variance", _by_score("variance"), _share, applies=lambda t: _several(t) and not t.sparse),
     Component("univariate", _by_score("f_test"), _univariate_space, _several, accepts_sparse=True, reads_target=True),

@@ -224,7 +224,9 @@ def _loss(name: str) -> Component:
     def applies(traits: TableTraits) -> bool:
         return name in traits.losses
 
-    return Component(name, lambda params, context: "passthrough", applies=applies, accepts_sparse=True)
+    return Component(
+        name, lambda params, context: "passthrough", applies=applies, accepts_sparse=True, keeps_order=True
+    )
 
 
 def _transform(name: str) -> Component:
@@ -239,7 +241,7 @@ def _transform(name: str) -> Component:
     def applies(traits: TableTraits) -> bool:
         return name in traits.target_transforms
 
-    return Component(name, make, applies=applies, accepts_sparse=True)
+    return Component(name, make, applies=applies, accepts_sparse=True, keeps_order=True)
 
 
 LOSSES = tuple(_loss(name) for name in LOSS_NAMES)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_diabetes
+from sklearn.preprocessing import MinMaxScaler, PolynomialFeatures
 
 import automl
 from automl import AutoMLClassifier, AutoMLRegressor
@@ -15,9 +17,10 @@ from automl.cli.values import parse_monotonic
 from automl.errors import InvalidInputError
 from automl.export.script import python_script
 from pipelines.build import build_pipeline
-from pipelines.component import FitContext, TableTraits
+from pipelines.catalog import OwnComponents
+from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models import MODELS
-from pipelines.space import build_space, complete
+from pipelines.space import build_space, choices, complete
 from tests.factories import FAST
 
 SIGNS = {"age": 1, "price": -1}
@@ -123,6 +126,36 @@ def test_three_classes_and_families_without_constraints_are_errors():
         AutoMLClassifier(**FAST, monotonic=SIGNS).fit(X, np.arange(len(X)) % 3)
     with pytest.raises(InvalidInputError, match="suits this table with its monotonic columns; choose from lightgbm"):
         AutoMLRegressor(**FAST | {"include": ["ridge"]}, monotonic=SIGNS).fit(X, Y)
+
+
+PRODUCTS = Component("products", lambda params, context: PolynomialFeatures(2, include_bias=False))
+TO_ONE = Component("to_one", lambda params, context: MinMaxScaler(), accepts_missing=True, keeps_order=True)
+
+
+def test_an_own_step_is_used_only_if_it_says_that_it_keeps_the_order():
+    own = OwnComponents({"generation": (PRODUCTS,), "scaling": (TO_ONE,)})
+    traits = TableTraits("regression", 400, 3)
+    space = build_space(traits, own=own)
+    assert "products" in choices(space, "generation")
+    constrained = build_space(replace(traits, monotonic=(1, 0, 0)), own=own)
+    assert choices(constrained, "generation") == ("none",)
+    assert "to_one" in choices(constrained, "scaling")
+
+
+def test_a_log_line_names_own_steps_that_are_left_out(caplog):
+    settings = FAST | {"include": ["decision_tree"], "max_trials": 1, "cv": 2}
+    own = {"generation": [PRODUCTS], "scaling": [TO_ONE]}
+    model = AutoMLRegressor(**settings, components=own, monotonic=SIGNS).fit(X, Y)
+    assert "monotonic: the search goes on without products; a component must say" in caplog.text
+    assert "to_one" not in caplog.text
+    assert largest_fall(model.predict, X, "age", 1) <= 1e-9
+
+
+@pytest.mark.parametrize("name", ["pca", "generation:pca", "products"])
+def test_an_included_step_that_may_break_the_order_is_an_error(name):
+    settings = FAST | {"include": ["decision_tree", name], "components": {"generation": [PRODUCTS]}}
+    with pytest.raises(InvalidInputError, match="but with monotonic columns, a component for generation needs"):
+        AutoMLRegressor(**settings, monotonic=SIGNS).fit(X, Y)
 
 
 def test_a_column_without_a_sign_changes_nothing():
