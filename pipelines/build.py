@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -15,20 +16,17 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.metadata_routing import get_routing_for_object
 
 from pipelines.catalog import get_component
-from pipelines.component import FitContext, TableTraits
+from pipelines.component import Component, FitContext, TableTraits
 from pipelines.configuration import Configuration
 from pipelines.losses import SQUARED_ERROR
-from pipelines.models._cost import encoded_width
 from pipelines.monotonic import trailing_constraints
 from pipelines.ordered_codes import NUMBERS
 from pipelines.steps import class_numbers, cleaning
 from pipelines.steps.calibration import N_FITS, N_SPLITS
-from pipelines.steps.combined_features import SCREENED_ROWS
-from pipelines.steps.generation import MAX_COMPONENTS, make_category_pairs
+from pipelines.steps.generation import make_category_pairs
 from pipelines.steps.multi_output import JOINT, n_fits
 from pipelines.steps.ordering import kept_models_of, models_of
 from pipelines.steps.preprocessing import ConstantKeeper, OffsetRemover, SafeScaler, WeightedImputer
-from pipelines.steps.selection import MAX_ROWS
 from pipelines.steps.target import TargetRegressor, corrects_mean, held_out_split
 from pipelines.weights import MAX_REPEATED_CELLS, relative_weights, row_counts
 
@@ -162,10 +160,9 @@ def fit_models_together(
 def predicted_seconds(configuration: Configuration, traits: TableTraits) -> float:
     """Return a guess of the seconds, at one thread, of one fit of a pipeline on ``traits.n_rows`` rows."""
     component = get_component("model", configuration.family)
-    generated = replace(traits, n_features=_generated_width(configuration, traits))
-    share = float(configuration.get(f"selection:{configuration.get('selection')}:share", 1.0))
+    generated = replace(traits, n_features=_width("generation", configuration, traits))
     # The width is larger than the number of category columns, which components subtract from it.
-    selected = max(len(traits.categorical) + 1, round(share * generated.n_features))
+    selected = max(len(traits.categorical) + 1, _width("selection", configuration, generated))
     reduced = replace(traits, n_features=selected)
     ordering = _wrapped_ordering(configuration)
     trained = _ordered_traits(ordering, reduced)
@@ -179,21 +176,18 @@ def predicted_seconds(configuration: Configuration, traits: TableTraits) -> floa
     guess *= _n_models(configuration, traits)
     cells = traits.n_rows * max(1, traits.n_features)
     guess += 1e-7 * cells + 1e-8 * traits.n_rows * generated.n_features
-    if configuration.get("generation") == _COMBINED:
-        guess += 2.2e-4 * min(traits.n_rows, SCREENED_ROWS) + 2.7e-5 * traits.n_rows
-    if configuration.get("scaling") in ("quantile", "power"):
-        guess += 1e-6 * cells
-    if configuration.get("selection") in ("univariate", "model_based"):
-        guess += 0.03 + 2e-6 * min(traits.n_rows, MAX_ROWS) * generated.n_features
+    for step in ("generation", "imputation", "encoding", "scaling", "selection"):
+        chosen = _chosen(step, configuration)
+        if chosen is not None and chosen.seconds is not None:
+            guess += chosen.seconds(_params(step, configuration), generated if step == "selection" else traits)
     return guess
 
 
 def predicted_memory(configuration: Configuration, traits: TableTraits) -> float:
     """Return a guess of the MiB that one fit of a pipeline on ``traits.n_rows`` rows adds to a process at its peak."""
     component = get_component("model", configuration.family)
-    width = _generated_width(configuration, traits)
-    if configuration.get("encoding") == "one_hot":
-        width += encoded_width(traits) - max(1, traits.n_features)
+    width = _width("generation", configuration, traits)
+    width += _width("encoding", configuration, traits) - max(1, traits.n_features)
     ordering = _wrapped_ordering(configuration)
     trained = _ordered_traits(ordering, traits)
     model = 0.0 if component.memory is None else component.memory(_params("model", configuration), trained)
@@ -214,26 +208,19 @@ def _n_models(configuration: Configuration, traits: TableTraits) -> int:
     return n_fits(name, params, traits.targets.n_targets)
 
 
-def _generated_width(configuration: Configuration, traits: TableTraits) -> int:
-    """Return the number of columns after feature generation, where a category column counts as one column."""
-    d = max(1, traits.n_features)
-    name = str(configuration.get("generation", "none"))
-    if name == "none":
-        return d
-    params = _params("generation", configuration)
-    pairs = d * (d - 1) // 2
-    upper = {"polynomial": pairs + d, "arithmetic": 4 * pairs, _COMBINED: int(params.get("n_new", 0))}
-    if name in upper:
-        return d + min(int(params["n_new"]), upper[name])
-    if name == "nystroem":
-        return d + min(int(params["n_components"]), traits.n_rows)
-    if name == _PAIRS:
-        k = len(traits.categorical)
-        targets = traits.n_classes if traits.n_classes > 2 and params["encoder"] == "target" else 1
-        return d + targets * min(int(params["max_pairs"]), k * (k - 1) // 2)
-    if name == "agglomeration":
-        return max(1, round(float(params["share"]) * d))
-    return min(d, MAX_COMPONENTS) if name == "pca" else d
+def _width(step: str, configuration: Configuration, traits: TableTraits) -> int:
+    """Return the number of columns after one step; see `Component.width`."""
+    chosen = _chosen(step, configuration)
+    if chosen is None or chosen.width is None:
+        return max(1, traits.n_features)
+    return max(1, round(chosen.width(_params(step, configuration), traits)))
+
+
+def _chosen(step: str, configuration: Configuration) -> Component | None:
+    """Return the component of a step; None if it is absent, or of a user and unknown to this process."""
+    with suppress(KeyError):
+        return get_component(step, str(configuration[step]))
+    return None
 
 
 def _params(step: str, configuration: Configuration) -> dict[str, Any]:

@@ -10,10 +10,10 @@ table, to build the search space. They must be fast, return the same result for 
 library. They must not raise: a component that cannot work returns False from `applies`. Combinations of components
 that cannot work are excluded by the ``accepts_...`` fields.
 
-**In the main process**, many times during the search: `Component.seconds` and `Component.memory` guess what a fit will
-take, so that the search does not start trials that would exceed their limits. They must be fast, must not raise, and
-return finite positive numbers. Hyperparameters may be absent in `params`, and then have their defaults. Measured
-results correct the guesses.
+**In the main process**, many times during the search: `Component.seconds`, `Component.memory` and `Component.width`
+guess what a fit will take, so that the search does not start trials that would exceed their limits. They must be fast,
+must not raise, and return finite positive numbers. Hyperparameters may be absent in `params`, and then have their
+defaults. Measured results correct the guesses.
 
 **In a worker process**, once for each trial: the modules of `Component.imports` are imported, before the time limit of
 the trial starts.
@@ -276,10 +276,15 @@ class Component:
         names only the libraries of these modules.
     seconds : callable or None
         ``seconds(params, traits)`` guesses the seconds of one fit on ``traits.n_rows`` rows with one thread. Only
-        models have it. The search uses it until it has measured seconds of its own.
+        models and steps before the model have it; None for a step that takes next to none. The search uses it until it
+        has measured seconds of its own.
     memory : callable or None
         ``memory(params, traits)`` guesses the MiB that one fit on ``traits.n_rows`` rows adds at its peak, without
         copies of the table. Only models have it; None for a model that needs next to none.
+    width : callable or None
+        ``width(params, traits)`` guesses how many columns a table of ``traits.n_features`` columns has after this step.
+        A category column is one column, except for an encoding. Only encodings, generations and selections have it;
+        None for one that does not change the number of columns.
     """
 
     name: str
@@ -310,6 +315,7 @@ class Component:
     prediction_imports: tuple[str, ...] | None = None
     seconds: Callable[[Mapping[str, Any], TableTraits], float] | None = None
     memory: Callable[[Mapping[str, Any], TableTraits], float] | None = None
+    width: Callable[[Mapping[str, Any], TableTraits], int] | None = None
 
     @property
     def imports_to_predict(self) -> tuple[str, ...]:

@@ -161,9 +161,9 @@ def _fit_small(step: str, component: Component, own: OwnComponents, traits: Tabl
     pipeline = build_pipeline(configuration, FitContext(traits, time_limit=_SECONDS))
     pipeline.fit(X, y, **{f"{pipeline.steps[-1][0]}__sample_weight": None})
     predictions = _predict(pipeline, X, traits)
-    for guess in (component.seconds, component.memory):
+    for guess in (component.seconds, component.memory, component.width):
         if guess is not None and not 0 <= float(guess({}, traits)) < np.inf:
-            raise ValueError("the guesses of seconds and memory must be finite, and not negative")
+            raise ValueError("the guesses of seconds, memory and width must be finite, and not negative")
     archive = storage.dump(pipeline)
     types = _own_types(archive)
     again = _predict(storage.load(archive, types), X, traits)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import clone
 
-from automl.testing.components import check_space, plain_params, restore
+from automl.testing.components import check_space, plain_params, restore, various_traits
 from pipelines.component import LARGEST, Component, FitContext, TableTraits
 
 _N = 80
@@ -196,6 +197,15 @@ class TransformerContract:
                 "storing must not change the result"
             )
             assert (fitted.transform(X[:1]) != out[:1]).nnz == 0, "a row must not depend on other rows"
+
+    def test_guesses_are_finite_and_positive(self, component: Component) -> None:
+        for traits in (table for table in various_traits() if component.applies(table)):
+            space = component.space(traits)
+            for params in ({}, *(plain_params(space.sample_configuration()) for _ in range(3))):
+                guesses = [guess(params, traits) for guess in (component.seconds, component.width) if guess]
+                assert all(math.isfinite(guess) and guess > 0 for guess in guesses), (
+                    f"guesses must be finite and positive, not {guesses} for {params} and {traits}"
+                )
 
     def test_make_does_not_change_its_parameters(self, component: Component) -> None:
         params = dict(component.space(_DENSE).get_default_configuration())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import combinations, groupby
 from operator import itemgetter
 from typing import Any, Self
@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from pipelines.component import Component, FitContext, TableTraits, space_of
-from pipelines.steps.combined_features import CombinedFeatures
+from pipelines.steps.combined_features import SCREENED_ROWS, CombinedFeatures
 from pipelines.steps.encoders import FrequencyEncoder
 from pipelines.steps.preprocessing import SafeScaler, clip_numbers, target_encoder
 
@@ -315,6 +315,25 @@ def _pairs_apply(traits: TableTraits) -> bool:
     return len(traits.categorical) >= 2 and traits.n_classes <= 10 and 50 <= traits.n_rows <= 200_000
 
 
+def _with_new(name: str, default: int, most: Callable[[TableTraits], int]) -> Callable[..., int]:
+    """Return the function `Component.width` of a transformer that appends columns, at most as many as `most` says."""
+
+    def width(params: Mapping[str, Any], traits: TableTraits) -> int:
+        return max(1, traits.n_features) + min(int(params.get(name, default)), most(traits))
+
+    return width
+
+
+def _n_pairs(n_columns: int) -> int:
+    return n_columns * (n_columns - 1) // 2
+
+
+def _pairs_width(params: Mapping[str, Any], traits: TableTraits) -> int:
+    per_target = traits.n_classes > 2 and params.get("encoder", "target") == "target"
+    n_new = min(int(params.get("max_pairs", 30)), _n_pairs(len(traits.categorical)))
+    return max(1, traits.n_features) + (traits.n_classes if per_target else 1) * n_new
+
+
 GENERATION = (
     Component(
         "none",
@@ -333,6 +352,7 @@ GENERATION = (
         ),
         applies=_narrow_enough,
         accepts_missing=True,
+        width=_with_new("n_new", 200, lambda traits: _n_pairs(traits.n_features) + traits.n_features),
     ),
     Component(
         "arithmetic",
@@ -343,6 +363,7 @@ GENERATION = (
         ),
         applies=lambda traits: _narrow_enough(traits) and traits.n_features >= 2,
         accepts_missing=True,
+        width=_with_new("n_new", 50, lambda traits: len(OPERATIONS) * _n_pairs(traits.n_features)),
     ),
     Component(
         "categorical_interactions",
@@ -355,6 +376,7 @@ GENERATION = (
         reads_target=True,
         accepts_missing=True,
         accepts_categories=True,
+        width=_pairs_width,
     ),
     Component(
         "combined_features",
@@ -367,6 +389,8 @@ GENERATION = (
         reads_target=True,
         accepts_missing=True,
         accepts_categories=True,
+        seconds=lambda params, traits: 2.2e-4 * min(traits.n_rows, SCREENED_ROWS) + 2.7e-5 * traits.n_rows,
+        width=lambda params, traits: max(1, traits.n_features) + int(params.get("n_new", 150)),
     ),
     Component(
         "pca",
@@ -375,6 +399,7 @@ GENERATION = (
             Float("n_components", (0.5, 0.999), default=0.95), Categorical("whiten", [False, True], default=False)
         ),
         applies=lambda traits: _narrow_enough(traits) and traits.n_features >= 2,
+        width=lambda params, traits: min(max(1, traits.n_features), MAX_COMPONENTS),
     ),
     Component(
         "nystroem",
@@ -384,11 +409,13 @@ GENERATION = (
             Float("gamma", (0.01, 10.0), log=True, default=1.0),
         ),
         applies=_narrow_enough,
+        width=_with_new("n_components", 100, lambda traits: traits.n_rows),
     ),
     Component(
         "agglomeration",
         lambda params, context: BoundedAgglomeration(params.get("share", 0.5)),
         lambda traits: space_of(Float("share", (0.1, 0.9), default=0.5)),
         applies=lambda traits: _narrow_enough(traits) and traits.n_features >= 4,
+        width=lambda params, traits: max(1, round(float(params.get("share", 0.5)) * traits.n_features)),
     ),
 )

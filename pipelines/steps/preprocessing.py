@@ -25,6 +25,7 @@ from sklearn.preprocessing import (
 from sklearn.utils.validation import check_is_fitted
 
 from pipelines.component import LARGEST, Component, FitContext, TableTraits, space_of
+from pipelines.models._cost import encoded_width
 from pipelines.steps.encoders import CodeEncoder, FrequencyEncoder, TargetMeanEncoder
 from pipelines.weights import weighted_quantiles
 
@@ -301,7 +302,9 @@ def _target_applies(traits: TableTraits) -> bool:
 
 
 ENCODING = (
-    Component("one_hot", _one_hot, _one_hot_space, keeps_order=True),
+    Component(
+        "one_hot", _one_hot, _one_hot_space, keeps_order=True, width=lambda params, traits: encoded_width(traits)
+    ),
     Component("ordinal", lambda params, context: CodeEncoder(), keeps_order=True),
     Component(
         "target",
@@ -361,6 +364,11 @@ def _few_columns(traits: TableTraits) -> bool:
     return _dense(traits) and traits.n_features <= MAX_COLUMNS
 
 
+def _seconds_of_columns(params: Mapping[str, Any], traits: TableTraits) -> float:
+    """Guess the seconds of a transformation of one column after the other."""
+    return 1e-6 * (traits.n_rows * max(1, traits.n_features))
+
+
 SCALING = (
     Component("none", lambda params, context: "passthrough", accepts_sparse=True, keeps_order=True),
     Component("standard", _standard, accepts_sparse=True, keeps_order=True),
@@ -381,8 +389,15 @@ SCALING = (
         ),
         applies=_few_columns,
         keeps_order=True,
+        seconds=_seconds_of_columns,
     ),
-    Component("power", lambda params, context: SafePowerTransformer(), applies=_few_columns, keeps_order=True),
+    Component(
+        "power",
+        lambda params, context: SafePowerTransformer(),
+        applies=_few_columns,
+        keeps_order=True,
+        seconds=_seconds_of_columns,
+    ),
     Component("robust_clip", lambda params, context: RobustClipScaler(), applies=_dense, keeps_order=True),
 )
 

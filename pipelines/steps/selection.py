@@ -134,6 +134,14 @@ def _threshold(traits: TableTraits) -> ConfigurationSpace:
     return space_of(Float("threshold", (0.6, 0.999), default=0.95))
 
 
+def _kept(params: Mapping[str, Any], traits: TableTraits) -> int:
+    return max(1, round(float(params.get("share", 0.5)) * traits.n_features))
+
+
+def _seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
+    return 0.03 + 2e-6 * min(traits.n_rows, MAX_ROWS) * traits.n_features
+
+
 def _several(traits: TableTraits) -> bool:
     return traits.n_features >= 3
 
@@ -147,9 +155,27 @@ SELECTION = (
         accepts_sparse=True,
         keeps_order=True,
     ),
-    Component("variance", _by_score("variance"), _share, applies=lambda t: _several(t) and not t.sparse),
-    Component("univariate", _by_score("f_test"), _univariate_space, _several, accepts_sparse=True, reads_target=True),
-    Component("model_based", _by_score("trees"), _share, _several, accepts_sparse=True, reads_target=True),
+    Component("variance", _by_score("variance"), _share, applies=lambda t: _several(t) and not t.sparse, width=_kept),
+    Component(
+        "univariate",
+        _by_score("f_test"),
+        _univariate_space,
+        _several,
+        accepts_sparse=True,
+        reads_target=True,
+        seconds=_seconds,
+        width=_kept,
+    ),
+    Component(
+        "model_based",
+        _by_score("trees"),
+        _share,
+        _several,
+        accepts_sparse=True,
+        reads_target=True,
+        seconds=_seconds,
+        width=_kept,
+    ),
     Component(
         "correlation",
         lambda params, context: CorrelationFilter(params.get("threshold", 0.95), context.random_state),

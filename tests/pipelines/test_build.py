@@ -13,8 +13,9 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from pipelines.build import build_pipeline, predicted_seconds
-from pipelines.component import LARGEST, FitContext, TableTraits
+from pipelines.build import build_pipeline, predicted_memory, predicted_seconds
+from pipelines.catalog import OwnComponents
+from pipelines.component import LARGEST, Component, FitContext, TableTraits
 from pipelines.configuration import Configuration
 from pipelines.space import build_space, complete, to_configuration
 
@@ -259,6 +260,33 @@ def test_wider_tables_are_predicted_to_take_longer():
         )
     )
     assert narrow < plain < wide
+
+
+def test_the_forecasts_of_an_own_generation_count_its_columns_and_its_seconds():
+    def make(width, seconds):
+        wide = Component("wide", lambda params, context: "passthrough", width=width, seconds=seconds)
+        own = OwnComponents({"generation": (wide,)})
+        own.register()
+        traits = TableTraits("binary", 5_000, 20, 2, (0,), (90,))
+        partial = {"model": "random_forest", "encoding": "ordinal", "generation": "wide"}
+        configuration = complete(build_space(traits, own=own), partial)
+        assert configuration["generation"] == "wide"
+        return predicted_seconds(configuration, traits), predicted_memory(configuration, traits)
+
+    plain = make(None, None)
+    wide = make(lambda params, traits: 50 * traits.n_features, None)
+    slow = make(None, lambda params, traits: 7.0)
+    assert wide[0] > plain[0]
+    assert wide[1] > 2 * plain[1]
+    assert slow == (pytest.approx(plain[0] + 7), plain[1])
+
+
+def test_a_forecast_of_a_generation_that_this_process_does_not_know_counts_the_columns_of_the_table():
+    traits = TableTraits("binary", 5_000, 20, 2)
+    plain = complete(build_space(traits), {"model": "random_forest"})
+    unknown = Configuration({**plain, "generation": "of_somebody_else"})
+    assert predicted_seconds(unknown, traits) == predicted_seconds(plain, traits)
+    assert predicted_memory(unknown, traits) == predicted_memory(plain, traits)
 
 
 def test_new_columns_are_bounded_by_the_rows():
