@@ -110,7 +110,7 @@ def make_space(task: Task, settings: RunSettings, left_out: Sequence[str] = ()) 
     InvalidInputError
         If the space is empty, or if the settings name something that does not exist.
     """
-    slow = slow_families(settings.max_predict_milliseconds, settings.include)
+    slow = slow_families(settings.max_predict_milliseconds, settings.include, settings.own)
     without = [f"model:{name}" for name in (*left_out, *slow)]
     include = [name for name in settings.include if f"model:{name.removeprefix('model:')}" not in without]
     exclude = [*settings.exclude, *without]

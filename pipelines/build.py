@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +14,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.metadata_routing import get_routing_for_object
 
-from pipelines.catalog import get_component
+from pipelines.catalog import find_component, get_component
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.configuration import Configuration
 from pipelines.losses import SQUARED_ERROR
@@ -218,9 +217,7 @@ def _width(step: str, configuration: Configuration, traits: TableTraits) -> int:
 
 def _chosen(step: str, configuration: Configuration) -> Component | None:
     """Return the component of a step; None if it is absent, or of a user and unknown to this process."""
-    with suppress(KeyError):
-        return get_component(step, str(configuration[step]))
-    return None
+    return find_component(step, str(configuration[step])) if step in configuration else None
 
 
 def _params(step: str, configuration: Configuration) -> dict[str, Any]:

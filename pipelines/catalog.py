@@ -124,11 +124,19 @@ def get_component(step: str, name: str) -> Component:
     raise KeyError(f"step '{step}' has no component '{name}'; it has {known}")
 
 
+def find_component(step: str, name: str) -> Component | None:
+    """Return the component of a step; None for own components of a user that this process does not know."""
+    with suppress(KeyError):
+        return get_component(step, name)
+    return None
+
+
 def components_of(configuration: Configuration) -> Iterator[Component]:
     """Yield the components of a configuration, without own components of a user that this process does not know."""
     for step in (step for step in CATALOG if step in configuration):
-        with suppress(KeyError):
-            yield get_component(step, str(configuration[step]))
+        component = find_component(step, str(configuration[step]))
+        if component is not None:
+            yield component
 
 
 def required_libraries(configuration: Configuration) -> tuple[str, ...]:

@@ -278,6 +278,13 @@ class Component:
         ``seconds(params, traits)`` guesses the seconds of one fit on ``traits.n_rows`` rows with one thread. Only
         models and steps before the model have it; None for a step that takes next to none. The search uses it until it
         has measured seconds of its own.
+    predict_milliseconds : tuple of float, or None
+        Milliseconds in which one fold model predicts a single row, and 1,000 rows. Those of the catalog are medians of
+        processor time on ten tables. The ensemble is chosen by them, and ``max_predict_milliseconds`` leaves out
+        models that are slower; None for a model that is never left out. Only models have it.
+    simple_kind : str
+        The kind of a model that a person could explain, in words such as "linear model": reports compare the ensemble
+        with it. Empty for other models.
     memory : callable or None
         ``memory(params, traits)`` guesses the MiB that one fit on ``traits.n_rows`` rows adds at its peak, without
         copies of the table. Only models have it; None for a model that needs next to none.
@@ -314,6 +321,8 @@ class Component:
     imports: tuple[str, ...] = ()
     prediction_imports: tuple[str, ...] | None = None
     seconds: Callable[[Mapping[str, Any], TableTraits], float] | None = None
+    predict_milliseconds: tuple[float, float] | None = None
+    simple_kind: str = ""
     memory: Callable[[Mapping[str, Any], TableTraits], float] | None = None
     width: Callable[[Mapping[str, Any], TableTraits], int] | None = None
 

@@ -10,29 +10,9 @@ import numpy as np
 from automl.ensemble.selection import predicting_folds
 from automl.task.task import Task
 from automl.trials.history import Evaluation
+from pipelines.catalog import find_component
 
-# Milliseconds of one fold model for one row, and for 1,000 rows: medians of processor time on ten tables.
-FAMILIES = {
-    "catboost": (0.16, 2.0),
-    "elastic_net": (0.01, 0.1),
-    "extra_trees": (0.53, 11.2),
-    "gaussian_process": (0.26, 12.8),
-    "hist_gradient_boosting": (0.61, 4.9),
-    "k_nearest_neighbors": (0.31, 24.9),
-    "kernel_svm": (0.40, 10.9),
-    "lightgbm": (0.08, 19.9),
-    "linear_svm": (0.08, 0.3),
-    "logistic_regression": (0.04, 0.3),
-    "qda": (0.07, 1.3),
-    "random_forest": (0.60, 8.7),
-    "realmlp": (0.44, 5.7),
-    "recursive_feature_machine": (0.75, 10.4),
-    "resnet": (0.72, 14.8),
-    "ridge": (0.01, 0.1),
-    "tabm": (0.48, 45.9),
-    "xgboost": (0.22, 2.5),
-}
-_OTHER = (0.1, 5.0)  # of a family without figures
+_OTHER = (0.1, 5.0)  # milliseconds for one row and for 1,000 rows, of a family without figures
 ROWS = 100  # rows of the prediction whose cost counts: between a single row of a server and a large file
 
 
@@ -67,7 +47,8 @@ def prediction_cost(evaluation: Evaluation, n_folds: int, task: Task, measured: 
     measured : bool
         Whether the seconds that the trials took count; else only the family counts, so that runs repeat bit for bit.
     """
-    one, thousand = FAMILIES.get(evaluation.configuration.family, _OTHER)
+    component = find_component("model", evaluation.configuration.family)
+    one, thousand = (component and component.predict_milliseconds) or _OTHER
     per_row = (thousand - one) / 1_000
     if measured:
         each = [1_000 * r.predict_seconds / len(task.folds[fold][1]) for fold, r in evaluation.folds.items()]

@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from automl.ensemble.cost import FAMILIES
 from automl.ensemble.estimate import OF_SMALLER_ENSEMBLE, UNKNOWN, Estimate, OutOfFoldRecord
 from automl.ensemble.frontier import (
     Entry,
@@ -32,9 +31,9 @@ from automl.plurals import short_number
 from automl.task.own_objects import check_loaded
 from automl.task.table_validation import check_table
 from automl.task.validation import is_number, is_whole_number
-from pipelines.catalog import is_named
+from pipelines.catalog import CATALOG, OwnComponents, is_named
 from pipelines.configuration import Configuration
-from pipelines.space import names_a_model
+from pipelines.space import NO_OWN, names_a_model
 from pipelines.table.reader import TableReader
 
 AnyEstimate = OutOfFoldRecord | Estimate | None
@@ -178,13 +177,15 @@ def _milliseconds(function: Callable[[Any], Any], argument: Any) -> float:
     return 1_000 * best
 
 
-def slow_families(limit: float | None, include: Collection[str] = ()) -> list[str]:
+def slow_families(limit: float | None, include: Collection[str] = (), own: OwnComponents = NO_OWN) -> list[str]:
     """Return the families of which a single fold model takes longer than a limit in milliseconds.
 
     Parameters
     ----------
     include : collection of str
         Names of the components that the search may use; all models if it names none.
+    own : OwnComponents
+        Components of the user, beside those of the catalog.
 
     Raises
     ------
@@ -193,8 +194,12 @@ def slow_families(limit: float | None, include: Collection[str] = ()) -> list[st
     """
     if limit is None:
         return []
-    named = names_a_model(include)
-    allowed = {name: ms for name, (ms, _) in FAMILIES.items() if not named or is_named("model", name, include)}
+    named = names_a_model(include, own)
+    allowed = {
+        model.name: model.predict_milliseconds[0]
+        for model in (*CATALOG["model"], *own.at("model"))
+        if model.predict_milliseconds and (not named or is_named("model", model.name, include))
+    }
     slow = [name for name, one_row in allowed.items() if one_row > limit]
     if slow and len(slow) == len(allowed):
         raise InvalidInputError(

@@ -16,19 +16,9 @@ from automl.report.data import FurtherGainWords, Interval, ReportMetric, SimpleM
 from automl.report.words import clean, metric_words, rounded
 from automl.task.metric_words import MetricWords
 from automl.trials.candidates import rank
+from pipelines.catalog import find_component
 from pipelines.component import task_type
 
-# Families that a person could explain, with the kind of model that they are.
-SIMPLE = {
-    "logistic_regression": "linear model",
-    "ridge": "linear model",
-    "elastic_net": "linear model",
-    "linear_svm": "linear model",
-    "sgd": "linear model",
-    "lda": "linear model",
-    "decision_tree": "decision tree",
-    "k_nearest_neighbors": "nearest neighbors",
-}
 _LONGEST_WARNING = 1_000  # characters; a warning holds names of columns
 _FEW_ROWS = 300
 _MORE_SECONDS = 600.0
@@ -103,11 +93,18 @@ def _further_gain(estimator: Any, words: ReportMetric) -> FurtherGainWords | Non
 def _simple(board: Sequence[Any], sign: int) -> SimpleModel | None:
     """Return the best configuration of a simple family; those with the most folds come first."""
     for e in board:
-        if e.configuration.family in SIMPLE and e.folds and e.usable:
-            family = e.configuration.family
+        family = e.configuration.family
+        kind = _simple_kind(family)
+        if kind and e.folds and e.usable:
             score = rounded(-e.mean_loss * sign)
-            return None if score is None else SimpleModel(family, SIMPLE[family], score, len(e.folds))
+            return None if score is None else SimpleModel(family, kind, score, len(e.folds))
     return None
+
+
+def _simple_kind(family: str) -> str:
+    """Return the kind of a model that a person could explain; empty for other models."""
+    component = find_component("model", family)
+    return "" if component is None else component.simple_kind
 
 
 def _with_warnings(verdict: Verdict, estimator: Any) -> Verdict:
@@ -120,7 +117,7 @@ def _with_warnings(verdict: Verdict, estimator: Any) -> Verdict:
         found.append(f"The expected score is {estimator.estimate_.note}.")
     if expected is not None and verdict.dummy is not None:
         gain = sign * (expected.value - verdict.dummy)
-        is_simple = all(bag.configuration.family in SIMPLE for bag in estimator._ensemble.bags)
+        is_simple = all(_simple_kind(bag.configuration.family) for bag in estimator._ensemble.bags)
         if verdict.simple is not None and gain > 0 and not is_simple:
             more = sign * (expected.value - verdict.simple.score)
             if more < _LITTLE * gain:

@@ -35,8 +35,8 @@ logger = logging.getLogger(__name__)
 DESIGNS = ("meta", "default")
 PATIENCE = 0.015  # share of the budget; among configurations that take less, the seconds do not matter
 _LONGEST = 3600.0  # seconds; a longer budget does not change the order
-# Families in the order in which they help an ensemble most per second on tables of a few thousand rows.
-_ORDER = (
+# Families in the order in which they help an ensemble most per second on tables of a few thousand rows; others follow.
+FAMILY_ORDER = (
     "lightgbm",
     "logistic_regression",
     "ridge",
@@ -110,7 +110,7 @@ def default_portfolio(
         turn = rounds[family] = rounds.get(family, -1) + 1
         if family not in interruptible and runtime.guess(configuration) > _MAX_SHARE * seconds:
             continue
-        place = _ORDER.index(family) if family in _ORDER else len(_ORDER)
+        place = FAMILY_ORDER.index(family) if family in FAMILY_ORDER else len(FAMILY_ORDER)
         keyed.append(((turn, place), configuration))
     keyed.sort(key=lambda pair: pair[0])
     return list(dict.fromkeys(configuration for _, configuration in keyed))

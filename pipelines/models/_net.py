@@ -45,6 +45,7 @@ def net_component(
     make: Callable[[Mapping[str, Any], FitContext], BaseEstimator],
     space: Callable[[TableTraits], ConfigurationSpace],
     seconds: Callable[[Mapping[str, Any], TableTraits], float],
+    predict_milliseconds: tuple[float, float],
 ) -> Component:
     """Return the component of a network family; all families accept the same tables and train in fleets."""
 
@@ -58,6 +59,7 @@ def net_component(
         name=name,
         make=make,
         space=whole_space,
+        predict_milliseconds=predict_milliseconds,
         applies=applies,
         accepts_categories=True,
         accepts_sparse=True,

@@ -253,6 +253,7 @@ COMPONENT = Component(
     imports=("catboost",),
     seconds=seconds,
     memory=memory,
+    predict_milliseconds=(0.16, 2.0),
 )
 
 _PREPARED = {"model": "catboost", "encoding": "native", "imputation": "none", "scaling": "none"}

@@ -64,6 +64,7 @@ COMPONENT = Component(
     accepts_monotonic=True,
     reproduces_rows=True,
     seconds=seconds,
+    simple_kind="decision tree",
 )
 
 _PREPARED = {"model": "decision_tree", "encoding": "ordinal", "imputation": "none", "scaling": "none"}

@@ -43,6 +43,8 @@ COMPONENT = Component(
     accepts_sparse=True,
     accepts_weights=True,
     seconds=seconds,
+    predict_milliseconds=(0.01, 0.1),
+    simple_kind="linear model",
 )
 
 _PREPARED = {"model": "elastic_net", "encoding": "one_hot", "imputation": "median", "scaling": "standard"}

@@ -78,6 +78,7 @@ COMPONENT = Component(
     max_overtime=1.5,
     seconds=seconds,
     memory=memory,
+    predict_milliseconds=(0.53, 11.2),
 )
 
 _PREPARED = {"model": "extra_trees", "encoding": "ordinal", "imputation": "none", "scaling": "none"}

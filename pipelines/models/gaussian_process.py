@@ -184,6 +184,7 @@ COMPONENT = Component(
     limit_factor=2.5,
     seconds=seconds,
     memory=memory,
+    predict_milliseconds=(0.26, 12.8),
 )
 
 _PREPARED = {"model": "gaussian_process", "encoding": "one_hot", "imputation": "median", "scaling": "standard"}

@@ -174,6 +174,7 @@ COMPONENT = Component(
     continues=True,
     seconds=seconds,
     memory=memory,
+    predict_milliseconds=(0.61, 4.9),
 )
 
 _PREPARED = {"model": "hist_gradient_boosting", "encoding": "native", "imputation": "none", "scaling": "none"}

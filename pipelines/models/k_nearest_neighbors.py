@@ -183,6 +183,8 @@ COMPONENT = Component(
     accepts_quantiles=True,
     reproduces_rows=True,
     seconds=seconds,
+    predict_milliseconds=(0.31, 24.9),
+    simple_kind="nearest neighbors",
 )
 
 _PREPARED = {"model": "k_nearest_neighbors", "encoding": "one_hot", "imputation": "median", "scaling": "robust_clip"}

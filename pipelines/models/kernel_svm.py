@@ -102,6 +102,7 @@ COMPONENT = Component(
     accepts_weights=True,
     seconds=seconds,
     memory=memory,
+    predict_milliseconds=(0.4, 10.9),
 )
 
 _PREPARED = {"model": "kernel_svm", "encoding": "one_hot", "imputation": "median", "scaling": "robust_clip"}

@@ -55,6 +55,7 @@ COMPONENT = Component(
     space=space,
     applies=lambda traits: traits.is_classification and encoded_width(traits) <= MAX_COLUMNS,
     seconds=seconds,
+    simple_kind="linear model",
 )
 
 _PREPARED = {"model": "lda", "encoding": "one_hot", "imputation": "median", "scaling": "quantile"}

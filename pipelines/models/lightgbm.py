@@ -201,6 +201,7 @@ COMPONENT = Component(
     imports=("lightgbm",),
     seconds=seconds,
     memory=memory,
+    predict_milliseconds=(0.08, 19.9),
 )
 
 _PREPARED = {"model": "lightgbm", "encoding": "native", "imputation": "none", "scaling": "none"}

@@ -56,6 +56,8 @@ COMPONENT = Component(
     accepts_sparse=True,
     accepts_weights=True,
     seconds=seconds,
+    predict_milliseconds=(0.08, 0.3),
+    simple_kind="linear model",
 )
 
 _PREPARED = {"model": "linear_svm", "encoding": "one_hot", "imputation": "median", "scaling": "standard"}

@@ -69,6 +69,8 @@ COMPONENT = Component(
     orderings=(PROPORTIONAL_ODDS,),
     max_overtime=0.1,  # more rows change few coefficients, and the steps before the model take longer than its fit
     seconds=seconds,
+    predict_milliseconds=(0.04, 0.3),
+    simple_kind="linear model",
 )
 
 _PREPARED = {"model": "logistic_regression", "encoding": "one_hot", "imputation": "median", "scaling": "robust_clip"}

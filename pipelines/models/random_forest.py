@@ -84,6 +84,7 @@ COMPONENT = Component(
     max_overtime=1.5,
     seconds=seconds,
     memory=memory,
+    predict_milliseconds=(0.6, 8.7),
 )
 
 _PREPARED = {"model": "random_forest", "encoding": "ordinal", "imputation": "none", "scaling": "none"}

@@ -475,6 +475,7 @@ COMPONENT = Component(
     limit_factor=2.5,
     seconds=seconds,
     memory=memory,
+    predict_milliseconds=(0.75, 10.4),
 )
 
 _PREPARED = {

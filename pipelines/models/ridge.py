@@ -44,6 +44,8 @@ COMPONENT = Component(
     accepts_targets=True,
     accepts_quantiles=True,
     seconds=seconds,
+    predict_milliseconds=(0.01, 0.1),
+    simple_kind="linear model",
 )
 
 _PREPARED = {"model": "ridge", "encoding": "one_hot", "imputation": "median", "scaling": "standard"}

@@ -79,6 +79,7 @@ COMPONENT = Component(
     accepts_sparse=True,
     accepts_weights=True,
     seconds=seconds,
+    simple_kind="linear model",
 )
 
 _PREPARED = {"model": "sgd", "encoding": "one_hot", "imputation": "median", "scaling": "standard"}

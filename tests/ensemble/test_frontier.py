@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.model_selection import KFold, RepeatedKFold
+from sklearn.tree import DecisionTreeRegressor
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
 from automl.ensemble import frontier
@@ -17,6 +18,7 @@ from automl.ensemble.frontier import find_entries
 from automl.ensemble.slimming import within_limit
 from automl.errors import InvalidInputError
 from automl.task.holdout import choose_holdout
+from pipelines.component import Component
 from pipelines.quantiles import pinball_loss
 from tests.factories import FAST
 
@@ -155,6 +157,23 @@ def test_a_limit_on_the_time_of_predictions_holds_and_repeats():
     assert "extra_trees" not in set(first.leaderboard_["family"])
     assert first.frontier_["milliseconds"].max() <= 0.3
     np.testing.assert_array_equal(first.predict_proba(X), second.predict_proba(X))
+
+
+def _stump(**facts):
+    return Component("stump", lambda params, context: DecisionTreeRegressor(max_depth=1), **facts)
+
+
+@pytest.mark.parametrize(("facts", "is_tried"), [({"predict_milliseconds": (9.0, 20.0)}, False), ({}, True)])
+def test_a_limit_leaves_out_an_own_model_that_says_that_it_is_slower(facts, is_tried):
+    settings = {**FAST, "include": ["stump", "ridge"], "max_trials": 2, "max_predict_milliseconds": 5.0}
+    reg = AutoMLRegressor(**settings, components=[_stump(**facts)]).fit(X, X[:, 0])
+    assert ("stump" in set(reg.leaderboard_["family"])) == is_tried
+
+
+def test_a_limit_that_an_own_model_alone_exceeds_is_an_error_that_names_its_milliseconds():
+    settings = {**FAST, "include": ["stump"], "max_predict_milliseconds": 5.0}
+    with pytest.raises(InvalidInputError, match="is too small for each model family; use 9 or more"):
+        AutoMLRegressor(**settings, components=[_stump(predict_milliseconds=(9.0, 20.0))]).fit(X, X[:, 0])
 
 
 def test_the_estimate_of_an_ensemble_that_a_limit_has_made_smaller_is_its_own():

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import confusion_matrix, roc_auc_score
 from sklearn.model_selection import RepeatedKFold, TimeSeriesSplit
+from sklearn.tree import DecisionTreeRegressor
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
 from automl.errors import AutoMLError, InvalidInputError
@@ -23,6 +24,8 @@ from automl.report.performance import out_of_fold_performance
 from automl.report.render import section_titles, to_html, to_json, to_markdown
 from automl.report.reproduce import make_reproduce_section
 from automl.report.svg import draw, new_axes, style
+from automl.report.verdict import make_verdict
+from pipelines.component import Component
 from tests.factories import FAST
 from tests.report.pages import HOSTILE, Page, people
 
@@ -83,6 +86,15 @@ def test_the_verdict_compares_the_expected_score_with_simple_and_constant_predic
     assert verdict.seconds > 0
     assert verdict.stop_reason == "max_trials reached"
     assert any("'same'" in text for text in verdict.warnings)
+
+
+def test_the_verdict_compares_also_with_an_own_model_that_says_that_it_is_simple():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90, 3))
+    stump = Component("stump", lambda params, context: DecisionTreeRegressor(max_depth=1), simple_kind="single split")
+    settings = FAST | {"include": ["stump"], "max_trials": 1, "components": [stump]}
+    simple = make_verdict(AutoMLRegressor(**settings).fit(X, X[:, 0])).simple
+    assert (simple.family, simple.kind) == ("stump", "single split")
 
 
 def test_the_verdict_and_the_search_show_the_gain_of_more_time(classifier, content, html):

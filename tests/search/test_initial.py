@@ -16,7 +16,7 @@ from automl.trials.initial_design import HAND_MADE, InitialDesign
 from metalearning.warmstart import Recommendation
 from pipelines.component import TableTraits
 from pipelines.configuration import Configuration
-from pipelines.models import PORTFOLIO
+from pipelines.models import MODELS, PORTFOLIO
 from pipelines.space import build_space, complete
 from tests.factories import FAST
 
@@ -83,6 +83,11 @@ def test_an_unknown_configuration_with_a_hyperparameter_that_the_table_lacks_is_
     new = {"model": "lightgbm", "model:lightgbm:max_cat_to_onehot": 20}  # the table has no category column
     monkeypatch.setattr(initial, "PORTFOLIO", [*PORTFOLIO, new])
     assert start(unknown=()).configurations == RECOMMENDED
+
+
+def test_each_family_has_a_place_in_the_order_of_the_portfolio_or_comes_last_on_purpose():
+    last = {"decision_tree", "gaussian_nb", "bernoulli_nb", "sgd", "linear_svm", "resnet"}
+    assert sorted([*initial.FAMILY_ORDER, *last]) == sorted(model.name for model in MODELS)
 
 
 def test_equal_configurations_of_the_user_are_tried_once():
