@@ -59,8 +59,10 @@ def weighted_quantiles(
 ) -> NDArray[np.float64]:
     """Return quantiles of each column without its missing cells, shape (n_quantiles, n_features).
 
-    Each row occurs as often as its weight says, in a unit in which the mean weight of the known cells is 1; the weights
-    need not be whole numbers. Equal weights give the result of `numpy.nanquantile`. A column without a value gets NaN.
+    Where the weights are counts, the result is that of `numpy.nanquantile` for repeated rows. Other weights are counts
+    of copies that are as heavy as the lightest known cell of the column; the last copy of a row may be a part of one.
+    So the quantiles 0 and 1 are the minimum and the maximum, and mirroring a column mirrors its quantiles. A column
+    without a value gets NaN.
 
     Parameters
     ----------
@@ -73,18 +75,18 @@ def weighted_quantiles(
     [1.0, 5.0, 5.0]
     """
     found = np.full((len(np.atleast_1d(quantiles)), X.shape[1]), np.nan)
+    counts = row_counts(weight)
     for j, column in enumerate(X.T):
         order = np.argsort(column, kind="stable")[: np.count_nonzero(~np.isnan(column))]  # NaN sorts last
         if not len(order):
             continue
-        ends = np.cumsum(weight[order]) * (len(order) / weight[order].sum())
-        position = np.asarray(quantiles) * (len(order) - 1)
-        below = np.floor(position)
-        low, high = (
-            column[order[np.minimum(np.searchsorted(ends, place + _TOLERANCE, side="right"), len(order) - 1)]]
-            for place in (below, below + 1)
-        )
-        found[:, j] = low + (high - low) * (position - below)
+        copies = weight[order] if counts is None else counts[order]
+        one = 1.0 if counts is not None else copies.min()
+        # The quantile stays at a row from its first copy to its last one, and then moves to the next row.
+        steps = np.full(2 * len(order), one)
+        steps[0], steps[1::2] = 0.0, copies - one
+        places = np.cumsum(steps)
+        found[:, j] = np.interp(np.asarray(quantiles) * places[-1], places, column[order].repeat(2))
     return found
 
 

@@ -130,6 +130,38 @@ def test_equal_weights_give_plain_quantiles() -> None:
     assert np.isnan(found[:, 2]).all()
 
 
+LEVELS = np.linspace(0, 1, 41)
+
+
+@pytest.mark.parametrize("scale", [0.1, 1.0, 5.0])
+def test_quantiles_of_weights_that_are_not_counts_reach_both_ends_and_are_mirrored(scale: float) -> None:
+    rng = np.random.default_rng(0)
+    X, weight = np.round(rng.normal(size=(60, 3)), 1), np.exp(scale * rng.normal(size=60))
+    X[::5, 1] = np.nan
+    found = weighted_quantiles(X, LEVELS, weight)
+    np.testing.assert_allclose(found, -weighted_quantiles(-X, 1 - LEVELS, weight))
+    np.testing.assert_array_equal(found[[0, -1]], [np.nanmin(X, axis=0), np.nanmax(X, axis=0)])
+
+
+def test_quantiles_of_counts_are_those_of_repeated_rows() -> None:
+    rng = np.random.default_rng(0)
+    X, counts = rng.normal(size=(60, 2)), rng.integers(1, 4, 60)
+    X[counts != 2, 1] = np.nan  # the unit of the counts is that of all rows
+    found = weighted_quantiles(X, LEVELS, 0.3 * counts)
+    np.testing.assert_allclose(found, np.nanquantile(X.repeat(counts, axis=0), LEVELS, axis=0))
+
+
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+def test_quantile_scaling_tells_all_rows_apart_where_weights_fade(sign: float) -> None:
+    age = np.arange(2000.0)[:, None]
+    context = FitContext(TableTraits("binary", 2000, 1, 2, weighted=True))
+    values = {"model": "logistic_regression", "imputation": "none", "scaling": "quantile"}
+    configuration = Configuration(values | {"scaling:quantile:output_distribution": "uniform"})
+    weight = 0.99 ** age.ravel()
+    table = fit_preprocessing(build_pipeline(configuration, context), configuration, sign * age, age.ravel(), weight)
+    assert len(np.unique(table)) == 2000
+
+
 @pytest.mark.parametrize("noise", [0.0, 0.01])
 def test_no_weighted_row_is_encoded_by_its_own_target(noise: float) -> None:
     table, found, _ = fit_weighted_steps({"encoding": "target"}, noise)
