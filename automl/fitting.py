@@ -33,6 +33,7 @@ from automl.search.budget import Budget, Used
 from automl.search.own_components import own_components
 from automl.search.user_space import user_space
 from automl.search_setup import RunSettings
+from automl.task.dummy import NOT_COMPARED
 from automl.task.prepare import PreparedTask, sensitive_in_table
 from automl.task.task import Task
 from automl.task.validation import python_number
@@ -131,7 +132,8 @@ def search_and_keep(
         estimator._energy = unless_interrupted(measuring, "the energy of costs_ is estimated")
         estimator._own_processor_seconds = process_time() - busy_before
         known = estimator._estimate if isinstance(estimator._estimate, Estimate) else None
-        for line in log_lines(constant_warnings(estimator, known)):
+        comparing = partial(constant_warnings, estimator, known)
+        for line in log_lines(unless_interrupted(comparing, NOT_COMPARED) or []):
             progress.message(line)
         line = expected_score_line(estimator)
         progress.close(f"{result.stop_reason}; {plural(result.history.n_run, 'configuration')}", line)

@@ -11,7 +11,7 @@ from automl.checks.warning import DataWarning, sort_warnings
 from automl.ensemble.estimate import Estimate
 from automl.expected_score import known_estimate
 from automl.refit.rows import kept_rows, targets_and_weights
-from automl.task.dummy import dummy_score
+from automl.task.dummy import constant_of_model, dummy_score
 from automl.task.metric_words import MetricWords
 from automl.task.task import Task
 
@@ -100,7 +100,7 @@ def _of_ensemble(estimator: Any, estimate: Estimate | None) -> str:
 def keep_constant(estimator: Any, task: Task) -> None:
     """Keep what `constant_score` returns for an estimator without a frontier, which holds the target of the rows."""
     if estimator._frontier is None:
-        estimator._constant = dummy_score(estimator._metric, *targets_and_weights(task))
+        estimator._constant = constant_of_model(estimator._metric, *targets_and_weights(task))
 
 
 def constant_score(estimator: Any) -> tuple[float | None, str]:

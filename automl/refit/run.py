@@ -34,7 +34,7 @@ from automl.refit.preparation import prepare_new_rows, seed_of
 from automl.refit.report import RefitReport
 from automl.refit.rows import TrainingRows, get_rows
 from automl.search.user_space import known_components, user_space
-from automl.task.dummy import dummy_score
+from automl.task.dummy import constant_of_model
 from automl.task.monotonic import estimator_traits
 from automl.task.objective import suited_traits
 from automl.task.prepare import PreparedTask, TrainingData
@@ -210,7 +210,7 @@ def train_on_kept_rows(estimator: Any, deadline: float = float("inf")) -> Any:
     vars(new).pop("retune_report_", None)
     new._ensemble = replace(ensemble, bags=replace_models(ensemble.bags, models, failed))
     new._frontier = new._score_curve = new._stored_run = None  # they describe the fold models
-    new._constant = dummy_score(metric, rows.y, rows.sample_weight)
+    new._constant = constant_of_model(metric, rows.y, rows.sample_weight)
     new._changed_by = REFIT
     if "_estimate" in vars(estimator):  # a model that was loaded for prediction only has none
         new._estimate = of_fold_models(estimator._estimate)
@@ -421,7 +421,7 @@ def _copy_with(estimator: Any, prepared: PreparedTask, ensemble: Ensemble, notes
     keep_reasons(reader, estimator._reader)
     new._ensemble, new._reader, new._metric = ensemble, reader, prepared.task.metric.without_table()
     new._rows = rows = TrainingRows.from_task(prepared.task)
-    new._constant = dummy_score(new._metric, rows.y, rows.sample_weight)
+    new._constant = constant_of_model(new._metric, rows.y, rows.sample_weight)
     # They describe the fold models, or the rows of fit.
     new._frontier = new._row_predictions = new._score_curve = new._stored_run = None
     new._metric_scores = new._quantile_scores = new._sensitive = None

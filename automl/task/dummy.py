@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from automl.interruption import unless_interrupted
 from automl.task.metrics import Metric, loss_or_nan
 from pipelines.quantiles import weighted_quantiles
 
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from automl.task.target_metrics import TargetsMetric
 
 Array = NDArray[Any]
+
+NOT_COMPARED = "the model is not compared with a constant"
 
 
 def dummy_score(metric: Metric, y: Array, sample_weight: Array | None) -> tuple[float | None, str]:
@@ -41,6 +45,12 @@ def dummy_score(metric: Metric, y: Array, sample_weight: Array | None) -> tuple[
         if np.isfinite(loss):
             scored.append((-loss, rule))
     return max(scored) if scored else (None, "")
+
+
+def constant_of_model(metric: Metric, y: Array, sample_weight: Array | None) -> tuple[float | None, str]:
+    """Return the `dummy_score` that a finished model is compared with; an interrupt of a slow scorer loses no more."""
+    scoring = partial(dummy_score, metric, y, sample_weight)
+    return unless_interrupted(scoring, NOT_COMPARED) or (None, "")
 
 
 def _dummy_of_targets(metric: Metric, y: Array, sample_weight: Array | None) -> tuple[float | None, str]:

@@ -22,7 +22,7 @@ from sklearn.datasets import load_breast_cancer
 from automl import AutoMLClassifier, load
 from automl.conclusion import record_of
 from automl.task.task import ALL_ROWS
-from tests.factories import FAST
+from tests.factories import FAST, interrupt_once
 
 # There is no `if __name__ == "__main__":` on purpose: worker processes must not run the script of the user again.
 SCRIPT = """
@@ -191,6 +191,7 @@ def test_ctrl_c_in_the_last_training_keeps_the_models_of_all_rows_of_earlier_ses
         ("automl.checks.data_checks.check_leak", "no column was compared with the ensemble"),
         ("automl.fitting.score_metrics", "the model has no metric_scores_"),
         ("automl.expected_score.estimate_score_before", "estimate_ is computed when it is read"),
+        ("automl.fitted.data_warnings.dummy_score", "the model is not compared with a constant"),
         ("automl.fitting.EnergyMeter.finish", "the energy of costs_ is estimated"),
         ("tests.end_to_end.test_interruptions.Idle.on_fit_task_end", "a callback has not ended its work"),
     ],
@@ -215,7 +216,7 @@ def test_ctrl_c_in_any_step_after_the_ensemble_was_built_returns_it(step, lost, 
         monkeypatch.setattr("automl.task.task._MANY_ROWS", 100)
     X, y = load_breast_cancer(return_X_y=True)
     limit = 1e-4 if "limit" in step or "scores_of_frontier" in step else None
-    settings = {**FAST, "max_trials": 2, "include": ["decision_tree"], "verbose": int("estimate_score" in step)}
+    settings = {**FAST, "max_trials": 2, "include": ["decision_tree"], "verbose": int("_score" in step)}
     clf = AutoMLClassifier(**settings, max_predict_milliseconds=limit, store=tmp_path, guard=0.2).set_callbacks(Idle())
     with caplog.at_level(logging.WARNING, logger="automl"), warnings.catch_warnings(action="ignore"):
         clf.fit(X, y)
@@ -224,6 +225,15 @@ def test_ctrl_c_in_any_step_after_the_ensemble_was_built_returns_it(step, lost, 
     assert len(found) == 1
     assert lost in found[0]
     assert clf.predict(X).shape == y.shape
+
+
+def test_ctrl_c_in_the_comparison_of_a_model_of_the_newest_rows_with_a_constant_returns_it(monkeypatch, caplog):
+    done = interrupt_once(monkeypatch, "automl.task.dummy.dummy_score")
+    X, y = load_breast_cancer(return_X_y=True)
+    clf = AutoMLClassifier(**FAST | {"max_trials": 1, "include": ["decision_tree"]}).fit(X, y, time=np.arange(len(y)))
+    assert done
+    assert "interrupted: the model is not compared with a constant" in caplog.text
+    assert clf.costs_["seconds"].sum() > 0
 
 
 def test_a_run_without_a_seed_resumes_in_its_run_directory(tmp_path):

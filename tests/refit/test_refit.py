@@ -286,6 +286,7 @@ def test_an_interrupt_at_the_start_of_the_training_on_the_newest_rows_keeps_the_
         ("automl.refit.run.collect_scores", "the model predicts no intervals and no sets"),
         ("automl.refit.run.temporary_folder", "temporary files may be left"),
         ("automl.checks.data_checks.check_missing_cells", "warnings_ is not complete"),
+        ("automl.task.dummy.dummy_score", "the model is not compared with a constant"),
     ],
 )
 def test_ctrl_c_after_the_training_on_folds_of_new_rows_returns_the_new_model(ridge, step, lost, monkeypatch, caplog):
@@ -300,6 +301,13 @@ def test_ctrl_c_after_the_training_on_folds_of_new_rows_returns_the_new_model(ri
     assert report.n_models == ("train_on_all_rows" not in step)
     assert report.verdict.startswith("the old model and the new model were not compared") == ("compare" in step)
     assert new.predict(X).shape == (240,)
+
+
+def test_ctrl_c_in_the_comparison_with_a_constant_returns_the_model_of_all_rows(ridge, monkeypatch, caplog):
+    done = interrupt_once(monkeypatch, "automl.task.dummy.dummy_score")
+    assert ridge.refit().refit_report_.n_models == 1
+    assert done
+    assert "interrupted: the model is not compared with a constant" in caplog.text
 
 
 @pytest.mark.parametrize("step", ["automl.refit.run.run_trials", "automl.refit.run.train_on_all_rows"])
