@@ -10,8 +10,6 @@ NOT_READ = "the out-of-fold predictions could not be read in time, or Ctrl-C end
 _CAUSES = {
     SLIM: "slim or choose has made the ensemble smaller; use the estimator with the larger one",
     FOR_PREDICTION: "the model was loaded with for_prediction=True, which leaves out the search; load it without",
-    LIMIT: "max_predict_milliseconds has made the ensemble smaller; leave out the limit in fit, and call "
-    "slim afterwards",
 }
 
 
@@ -27,9 +25,11 @@ def why_missing(estimator: Any, otherwise: str) -> str:
     cause = known.get("_changed_by", "") if "_warnings" in known else FOR_PREDICTION
     if cause in _CAUSES:
         return _CAUSES[cause]
-    if cause == REFIT or "refit_report_" in known or "retune_report_" in known:
-        method = "retune" if "retune_report_" in known else "refit"
-        return f"{method} has replaced the models of the search; use the estimator that still has them"
+    if "retune_report_" in known:
+        if cause == REFIT and otherwise != NOT_READ:  # out-of-fold predictions are read before the models are replaced
+            return "retune has replaced the models of its search; only fit keeps such models"
+    elif cause == REFIT or "refit_report_" in known:
+        return "refit has replaced the models of the search; use the estimator that still has them"
     if known.get("stop_reason_") == "interrupted":
         return "the fit was interrupted; call fit again, which continues the run where store is set"
     return otherwise

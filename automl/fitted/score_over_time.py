@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from automl.ensemble.estimate import Estimate
 from automl.ensemble.further_gain import FurtherGain, forecast_gain
-from automl.ensemble.missing import order_of_rows, why_missing
+from automl.ensemble.missing import LIMIT, order_of_rows, why_missing
 from automl.ensemble.score_curve import CurveRecord, ScoreCurve, score_curve
 from automl.errors import InvalidInputError
 from automl.plurals import short_number
@@ -174,5 +174,10 @@ def _why_no_curve(estimator: Any) -> str:
         return (
             f"{order} puts the rows in order, so that scores of different times are of different rows; compare fits "
             "of different budgets on newer rows"
+        )
+    if vars(estimator).get("_changed_by") == LIMIT:
+        return (
+            "max_predict_milliseconds has made the ensemble smaller; leave out the limit in fit, and call slim "
+            "afterwards"
         )
     return why_missing(estimator, "the search was too short to compare two times; raise time_budget or max_trials")

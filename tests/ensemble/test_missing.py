@@ -7,7 +7,7 @@ from sklearn.datasets import load_diabetes
 from sklearn.model_selection import TimeSeriesSplit
 
 from automl import AutoMLRegressor, load
-from tests.factories import FAST
+from tests.factories import FAST, interrupt_once
 
 X, Y = (part[:120] for part in load_diabetes(return_X_y=True, as_frame=True))
 
@@ -40,6 +40,24 @@ def test_the_ensemble_was_made_smaller(fitted):
         assert (
             _why(small, name) == "slim or choose has made the ensemble smaller; use the estimator with the larger one"
         )
+
+
+def test_a_limit_of_the_milliseconds_explains_only_what_it_removes(monkeypatch):
+    interrupt_once(monkeypatch, "automl.fitting.score_metrics")
+    model = _fit({"max_predict_milliseconds": 0.015})
+    assert _why(model, "score_over_time_") == (
+        "max_predict_milliseconds has made the ensemble smaller; leave out the limit in fit, and call slim afterwards"
+    )
+    assert _why(model, "metric_scores_").startswith("the out-of-fold predictions could not be read in time, or Ctrl-C")
+
+
+def test_only_fit_keeps_what_retune_replaces(fitted, monkeypatch):
+    interrupt_once(monkeypatch, "automl.fitting.score_metrics")
+    new = fitted.retune(X, Y, seconds=None, max_trials=1)
+    cause = "retune has replaced the models of its search; only fit keeps such models"
+    for name in ("score_over_time_", "frontier_"):
+        assert _why(new, name).removeprefix("this model has no frontier_ and cannot be made smaller: ") == cause
+    assert _why(new, "metric_scores_").startswith("the out-of-fold predictions could not be read in time, or Ctrl-C")
 
 
 def test_refit_has_replaced_the_models(fitted):
