@@ -89,22 +89,32 @@ def is_nondominated(values: Array) -> NDArray[np.bool_]:
     >>> is_nondominated(np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])).tolist()
     [True, True, False]
     """
-    no_worse = (values[:, None] <= values[None]).all(axis=2)
-    better = (values[:, None] < values[None]).any(axis=2)
-    return np.asarray(~(no_worse & better).any(axis=0))
+    return _without_superior(values, np.any(values[:, None] < values[None], axis=2))
 
 
 def is_unbeaten(values: Array) -> NDArray[np.bool_]:
-    """Return to which points of shape (n, n_objectives) no other point is superior in the first objective and no worse.
+    """Return which points of shape (n, n_objectives) no other point beats.
+
+    A point beats another one if it is better in the first objective, and no worse in all others.
 
     Examples
     --------
     >>> is_unbeaten(np.array([[0.0, 2.0], [0.0, 1.0], [1.0, 1.0]])).tolist()
     [True, True, False]
     """
+    return _without_superior(values, values[:, None, 0] < values[None, :, 0])
+
+
+def _without_superior(values: Array, better: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which points have no other point that is better and in no objective worse, shape (n,).
+
+    Parameters
+    ----------
+    better : ndarray of shape (n, n)
+        Whether the point of the row is better than the point of the column.
+    """
     no_worse = (values[:, None] <= values[None]).all(axis=2)
-    superior = values[:, None, 0] < values[None, :, 0]
-    return np.asarray(~(no_worse & superior).any(axis=0))
+    return np.asarray(~(no_worse & better).any(axis=0))
 
 
 def pareto_front(

@@ -14,6 +14,7 @@ from automl.search.catalog import make_searcher
 from automl.search.scalarization import (
     draw_weights,
     is_nondominated,
+    is_unbeaten,
     normalize,
     pareto_front,
     scalarize,
@@ -77,6 +78,11 @@ def test_unknown_and_extreme_values_do_not_hide_the_differences_of_the_others():
 def test_dominated_points_are_found_and_equal_points_stay():
     points = np.array([[1.0, 1.0], [1.0, 1.0], [2.0, 1.0], [0.5, 3.0]])
     assert is_nondominated(points).tolist() == [True, True, False, True]
+
+
+def test_a_point_is_beaten_only_by_one_that_is_better_in_the_first_objective():
+    points = np.array([[1.0, 1.0], [1.0, 2.0], [2.0, 2.0], [2.0, 0.5], [1.0, 1.0]])
+    assert is_unbeaten(points).tolist() == [True, True, False, True, True]
 
 
 def test_the_front_of_a_history_has_no_failed_and_no_dominated_configuration():
