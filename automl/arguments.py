@@ -30,7 +30,7 @@ from automl.task.objectives import SCORE, check_objectives, further_objectives
 from automl.task.ordered_classes import NAMES as ORDERED_NAMES
 from automl.task.quantiles import check_quantiles
 from automl.task.several_metrics import named_scorers
-from automl.task.validation import is_number, is_whole_number
+from automl.task.validation import LARGEST, is_number, is_whole_number, python_number
 from automl.trials.leaderboard import COLUMNS as LEADERBOARD
 from automl.trials.leaderboard import FIDELITY
 from automl.trials.run_directory import RunDirectory
@@ -238,6 +238,8 @@ def _check_positive(name: str, value: Any, what: str, whole: bool) -> None:
         raise InvalidInputError(
             f"{name} must be a {'whole' if whole else 'finite'} number of {what} above 0; got {value!r}"
         )
+    if python_number(value) > LARGEST:
+        raise InvalidInputError(f"{name} must be at most {LARGEST:g} {what}")
 
 
 def _check_scoring(scoring: Any, classification: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from automl.jobs.folders import LockedError, lock, summarize, write_summary
 from automl.jobs.job import Batch, Resources
 from automl.jobs.spec import read_batch
 from automl.plurals import plural
+from automl.task.validation import LARGEST, python_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -227,7 +227,7 @@ def find_capacity(n_jobs: int, memory: float | None) -> Resources:
     """
     if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral) or n_jobs == 0:
         raise InvalidInputError(f"n_jobs must be a whole number of cores, or -1 for all cores; got {n_jobs!r}")
-    if memory is not None and not (_is_number(memory) and 0 < memory < math.inf):
+    if memory is not None and not (_is_number(memory) and 0 < python_number(memory) <= LARGEST):
         raise InvalidInputError(f"memory must be a number of MiB above 0; got {memory!r}")
     cores = count_workers(int(n_jobs), available_cpus())
     return Resources(cores, _MEMORY_SHARE * available_memory() if memory is None else float(memory))

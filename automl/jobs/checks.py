@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from automl.errors import InvalidInputError
+from automl.task.validation import LARGEST
 
 _NAME = r"[A-Za-z_][\w.]*"
 _TEXT = {"type": "string", "pattern": r"\S"}
@@ -140,7 +140,7 @@ RULES: dict[str, Rule] = {
 _TYPES: dict[str, Callable[[Any], bool]] = {
     "string": lambda value: isinstance(value, str),
     "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
-    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value),
+    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST,
     "array": lambda value: isinstance(value, list),
     "object": lambda value: isinstance(value, Mapping) and all(isinstance(key, str) for key in value),
 }

@@ -8,6 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from automl.jobs.job import Job, Resources
+from automl.task.validation import LARGEST
 
 if TYPE_CHECKING:
     from automl.jobs.queue import JobRecord
@@ -44,7 +45,7 @@ def search_seconds(job: Job) -> float | None:
         return None
     budget = job.setting.parameters.get("time_budget", DEFAULT_BUDGET)
     is_number = isinstance(budget, int | float) and not isinstance(budget, bool)
-    return float(budget) if is_number and budget > 0 else None
+    return float(budget) if is_number and 0 < budget <= LARGEST else None
 
 
 def typical_seconds(records: Iterable[JobRecord]) -> dict[str, float]:

@@ -143,7 +143,7 @@ def test_a_misspelled_key_does_not_hide_other_problems(shell, tmp_path):
     assert len(problems) == 6
 
 
-@pytest.mark.parametrize("budget", ["x", "60", [60], True, -5])
+@pytest.mark.parametrize("budget", ["x", "60", [60], True, -5, 10**400])
 def test_a_time_budget_that_is_no_number_of_seconds_is_one_problem(shell, tmp_path, budget):
     settings = {"odd": {"time_budget": budget, "time_limit": 30}, "quick": {"time_budget": 20}}
     write(tmp_path, tables=[{"path": "b.csv", "target": "y"}], settings=settings)

@@ -139,6 +139,8 @@ def test_python_functions_are_named_so_that_other_processes_find_them(folder):
         ({"defaults": {"retries": -1}}, "retries must be a whole number, 0 or more"),
         ({"defaults": {"n_jobs": -1}}, "n_jobs must be a whole number of cores, 1 or more"),
         ({"defaults": {"memory": True}}, "memory must be a number of MiB above 0"),
+        ({"defaults": {"memory": 10**400}}, "memory must be a number of MiB above 0"),
+        ({"defaults": {"time_limit": 10**400}}, "time_limit must be a number of seconds above 0"),
         ({"settings": {"quick": {"time_budgit": 5}}}, "settings: quick: 'time_budgit' is unknown; did you mean"),
         ({"settings": {"quick": {"time_budget": -5}}}, "settings: quick: time_budget must be a finite number"),
         ({"settings": {"quick": {"scoring": "roc_auk"}}}, "settings: quick: scoring: 'roc_auk' is unknown"),

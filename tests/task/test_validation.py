@@ -85,6 +85,8 @@ def test_good_arguments_pass(settings):
         ({"time_budget": -5}, "time_budget .* got -5"),
         ({"time_budget": nan}, "time_budget .* got nan"),
         ({"time_budget": "60"}, "time_budget .* got '60'"),
+        ({"time_budget": 10**400}, r"time_budget must be at most 1e\+300 seconds"),
+        ({"time_budget": None, "max_trials": 10**400}, r"max_trials must be at most 1e\+300 trials"),
         ({"time_budget": True}, "time_budget .* got True"),
         ({"time_budget": None}, "time_budget, max_trials and max_processor_seconds are all None; give one of them"),
         ({"memory_limit": 0}, "memory_limit must be a finite number of MiB above 0; got 0"),
