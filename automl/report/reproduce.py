@@ -81,9 +81,9 @@ def make_reproduce_section(estimator: Any, train: LabeledTable | None) -> Reprod
     if hidden := [name for name, value in repeated.items() if name != "callbacks" and not _is_code(_in_code(value))]:
         note = f"{note} The code cannot show the value of {', '.join(hidden)}.".strip()
     seed = estimator.random_state
-    has_clock = estimator.time_budget is not None or estimator.max_processor_seconds is not None
     reason = _why_another(estimator)
-    is_repeatable = not has_clock and estimator.n_jobs == 1 and isinstance(seed, int | np.integer) and not reason
+    has_seed = isinstance(seed, int | np.integer)
+    is_repeatable = not _has_clock(estimator) and estimator.n_jobs == 1 and has_seed and not reason
     return Reproduce(
         parameters=tuple(Parameter(name, _short(value), name in changed) for name, value in values.items()),
         seed=_short(seed),
@@ -108,7 +108,7 @@ def _why_another(estimator: Any) -> str:
         return "The model comes from refit, but the code starts the search of a new fit."
     if vars(estimator).get("_changed_by") == SLIM:
         return "slim or choose has made the ensemble smaller, but the code gives the larger one."
-    if vars(estimator).get("_has_earlier_sessions"):
+    if vars(estimator).get("_has_earlier_sessions") and _may_be_longer(estimator):
         return (
             "The model comes from several sessions of its search, because of more or of another fit with the same "
             "store, but the code starts a new search with the budget of the parameters."
@@ -116,6 +116,16 @@ def _why_another(estimator: Any) -> str:
     if estimator.stop_reason_ not in _REPEATABLE_ENDINGS:
         return f"The code starts a search that runs to its end, but this one did not: {clean(estimator.stop_reason_)}."
     return ""
+
+
+def _has_clock(estimator: Any) -> bool:
+    return estimator.time_budget is not None or estimator.max_processor_seconds is not None
+
+
+def _may_be_longer(estimator: Any) -> bool:
+    """Return whether all sessions together may have tried more than one fit with the same parameters."""
+    most = estimator.max_trials
+    return _has_clock(estimator) or most is None or bool(estimator.history_.n_run > most)
 
 
 def _same(value: Any, default: Any) -> bool:

@@ -369,6 +369,20 @@ def test_the_command_and_the_python_of_a_run_have_places_for_weights_and_groups(
     assert "WEIGHT_COLUMN" not in section.command
 
 
+def test_a_search_in_several_sessions_within_the_budget_of_the_parameters_repeats(regressor, tmp_path):
+    X, y = regressor[1], regressor[1][:, 0]
+    settings = FAST | {"include": ["ridge"]}
+    for n_trials in (1, 2, 2):
+        reg = AutoMLRegressor(**settings | {"max_trials": n_trials}, store=tmp_path).fit(X, y)
+        for model in (reg, load(tmp_path)):
+            section = make_reproduce_section(model, None)
+            assert (section.is_repeatable, section.reason) == (True, "")
+    fresh = AutoMLRegressor(**settings | {"max_trials": 2}).fit(X, y)
+    np.testing.assert_array_equal(fresh.predict(X), reg.predict(X))
+    assert "several sessions" in make_reproduce_section(reg.set_params(max_trials=1), None).reason
+    assert "several sessions" in make_reproduce_section(reg.set_params(max_trials=2, time_budget=60), None).reason
+
+
 def test_the_code_of_a_model_that_was_changed_after_its_search_does_not_give_this_model(regressor):
     X = regressor[1]
     assert "refit" in make_reproduce_section(copy.copy(regressor[0]).refit(X, X[:, 0]), None).reason
