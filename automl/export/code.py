@@ -109,17 +109,26 @@ class Script:
             self.define(item.__name__, inspect.getsource(item))
         return objects[0].__name__
 
-    def copy_module(self, module: ModuleType) -> None:
-        """Copy the classes, functions and constants of a module of this project; the caller adds the imports."""
+    def copy_module(self, module: ModuleType, *names: str) -> None:
+        """Copy the classes, functions and constants of a module of this project; the caller adds the imports.
+
+        Parameters
+        ----------
+        names : str
+            What to copy; by default, all.
+        """
         code = inspect.getsource(module)
         for node in ast.parse(code).body:
-            part = ast.get_source_segment(code, node)
             if isinstance(node, ast.ClassDef | ast.FunctionDef):
-                self.define(node.name, f"{part}\n")
+                name = node.name
             elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
                 name = node.targets[0].id
-                if name.isupper():  # other assignments are types of annotations, which nothing evaluates
-                    self.define(name, f"{part}\n")
+                if not name.isupper():  # types of annotations, which nothing evaluates
+                    continue
+            else:
+                continue
+            if not names or name in names:
+                self.define(name, f"{ast.get_source_segment(code, node)}\n")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from automl.export.code import Script, list_code, quote
 from automl.export.tables import CHECK_DECIMAL
+from pipelines.table import date_texts
 from pipelines.table.cells import holds_numbers, holds_texts, level_text
 from pipelines.table.columns import TRUTH, CategoryReader
 from pipelines.table.number_texts import parse_numbers
@@ -93,14 +94,18 @@ _CATEGORIES = '''def to_categories(column):
 
     return column.astype(object).map(text, na_action="ignore").where(column.notna(), np.nan)
 '''
-_DATES = '''def to_date_parts(column, parts, first, zone=None, **options):
-    """Return the parts of dates as numbers, and the days since the first date; dates without zone are in `zone`."""
+_DATES = '''def to_dates(column, zone=None, **options):
+    """Return dates as wall-clock times of `zone`, in which dates without zone already are."""
     has_zone = column.astype("string").str.contains(r"[T ]\\d.*(?:Z|UTC|GMT|[-+][\\d:]+)$").fillna(False)
     plain = column.replace(r" (?:UTC|GMT)(?=$|[-+])", "", regex=True)
     if zone is None:  # the model ignores a zone such as America/New_York
         plain = plain.replace(r" [A-Za-z]+/[A-Za-z_/]+$", "", regex=True)
     dates = pd.to_datetime(plain, errors="coerce", utc=True, **options)
-    dates = dates.dt.tz_convert(zone or "UTC").dt.tz_localize(None).where(has_zone, dates.dt.tz_localize(None))
+    return dates.dt.tz_convert(zone or "UTC").dt.tz_localize(None).where(has_zone, dates.dt.tz_localize(None))
+'''
+_DATE_PARTS = '''def to_date_parts(column, parts, first, zone=None, **options):
+    """Return the parts of dates as numbers, and the days since the first date; dates without zone are in `zone`."""
+    dates = to_dates(column, zone, **options)
     values = {
         "_year": dates.dt.year,
         "_month": dates.dt.month,
@@ -111,10 +116,14 @@ _DATES = '''def to_date_parts(column, parts, first, zone=None, **options):
     }
     return {f"{column.name}{part}": values[part].astype(float) for part in parts}
 '''
-_TIMES = '''def to_times(column):
-    """Return times of day as hours, and as sine and cosine."""
-    times = pd.to_datetime(column.astype("string"), errors="coerce", format="mixed")
-    hours = (times.dt.hour + times.dt.minute / 60 + times.dt.second / 3600).astype(float)
+_TIMES = '''def to_times(column, zone=None):
+    """Return times of day as hours, and as sine and cosine; dates show their time of day in `zone`."""
+    if zone is None and isinstance(column.dtype, pd.DatetimeTZDtype):
+        column = column.dt.tz_localize(None)
+    texts = column.astype("string")
+    dates = to_dates(texts.where(texts.str.match(r"\\s*\\d{4}-\\d\\d-\\d\\d(?!\\d)")), zone, format="ISO8601")
+    seconds = (dates - dates.dt.normalize()).dt.total_seconds().fillna(texts.fillna("").map(_time).astype(float))
+    hours = seconds / 3600 % 24
     angles = hours / 24 * 2 * np.pi
     return {
         f"{column.name}_hour": hours,
@@ -133,6 +142,8 @@ _TEXTS = '''def to_hashes(column, n_features, analyzer="word", ngram_range=(1, 2
         **{f"{column.name}_hash{i}": values for i, values in enumerate(hashes.T)},
     }
 '''
+_RARE_DATES = "dates that pandas cannot read in the notation of their column, such as 10:00 PM EST, become missing"
+_CLOCK = ("_time", "_TIME", "_DAY")  # what reads times of day, in the module of the reader
 
 
 @dataclass
@@ -244,22 +255,28 @@ def _category(name: str, reader: Any, script: Script, found: Columns) -> list[st
 
 
 def _date(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
-    script.define("to_date_parts", _DATES)
+    script.define("to_dates", _DATES)
+    script.define("to_date_parts", _DATE_PARTS)
     first = pd.Timestamp(reader.first, unit="us") if isinstance(reader.first, int | np.integer) else reader.first
     format, order = getattr(reader.format, "fast", reader.format), getattr(reader.format, "order", "mdy")
     options = {"format": format or "mixed"} | ({"dayfirst": True} if not format and order == "dmy" else {})
     if reader.zone:
         options["zone"] = reader.zone
-    script.remark("dates that pandas cannot read in the notation of their column, such as 10:00 PM EST, become missing")
+    script.remark(_RARE_DATES)
     listed = "".join(f", {key}={script.value(value)}" for key, value in options.items())
     arguments = f"table[{quote(name)}], {script.value(list(reader.suffixes))}, {quote(str(first))}{listed}"
     return [f"features.update(to_date_parts({arguments}))"]
 
 
 def _time(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
+    script.imports |= {"import numpy as np", "import re"}
+    script.copy_module(date_texts, *_CLOCK)
+    script.define("to_dates", _DATES)
     script.define("to_times", _TIMES)
-    script.imports.add("import numpy as np")
-    return [f"features.update(to_times(table[{quote(name)}]))"]
+    if reader.zone:
+        script.remark(_RARE_DATES)
+    argument = f", {quote(reader.zone)}" if reader.zone else ""
+    return [f"features.update(to_times(table[{quote(name)}]{argument}))"]
 
 
 def _text(name: str, reader: Any, script: Script, found: Columns) -> list[str]:

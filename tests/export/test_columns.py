@@ -64,6 +64,30 @@ def test_later_dates_are_those_of_the_model(zone):
         np.testing.assert_allclose(read[model._reader.get_feature_names_out()], expected, err_msg=kind)
 
 
+LATER_TIMES = {
+    "datetime64": pd.Series([NOON, NOON]),
+    "datetime64 with a zone": pd.Series([NOON, NOON]).dt.tz_localize("Asia/Tokyo"),
+    "objects": pd.Series([NOON, pd.Timestamp(NOON, tz="Asia/Tokyo"), NOON.replace(tzinfo=dt.UTC)], dtype=object),
+    "dates and times": pd.Series([NOON, NOON.date(), dt.time(8, 15, 30), dt.timedelta(hours=27)], dtype=object),
+    "durations": pd.Series(pd.to_timedelta([3600.5, -60, None], unit="s")),
+    "texts with zones": pd.Series(["2024-07-03T12:00:00Z", "2024-07-03T12:00:00+05:00", "2024-07-03 12:00"]),
+    "texts of times": pd.Series(["08:15", "8:15:30 PM", "11:59:59.5 p.m.", "8 am", "8h15", "27:15", "later", None]),
+}
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", dt.timezone(dt.timedelta(hours=-3.5)), None])
+def test_later_times_of_day_are_those_of_the_model(zone):
+    X = pd.DataFrame({"time": pd.date_range("2024-06-01", periods=60, freq="31h", tz=zone)})
+    arguments = FAST | {"max_trials": 1, "include": ["ridge"], "columns": {"time": "time"}}
+    model = AutoMLRegressor(**arguments).fit(X, np.arange(60.0))
+    names = {"__name__": "script"}
+    exec(python_script(model), names)
+    for kind, times in LATER_TIMES.items():
+        later = pd.DataFrame({"time": times})
+        read, expected = names["read_columns"](later), model._reader.transform(later)
+        np.testing.assert_allclose(read[model._reader.get_feature_names_out()], expected, atol=1e-12, err_msg=kind)
+
+
 def test_texts_that_end_in_utc_are_dates():
     X = pd.DataFrame({"day": pd.date_range("2024-06-01", periods=60, freq="31h").astype(str) + " UTC"})
     model = AutoMLRegressor(**FAST | {"max_trials": 1, "include": ["ridge"]}).fit(X, np.arange(60.0))
