@@ -63,6 +63,19 @@ _NUMBER = '''def to_number(text, decimal):
             return -number if n_signs and "+" not in "".join(signs) else number
     return np.nan
 '''
+_DURATIONS = '''def durations_to_seconds(column):
+    """Return a column in which durations are numbers of seconds."""
+    if pd.api.types.is_timedelta64_dtype(column):
+        return column.dt.total_seconds()
+    if pd.api.types.is_numeric_dtype(column):
+        return column
+
+    def seconds(cell):
+        is_duration = isinstance(cell, (datetime.timedelta, np.timedelta64))
+        return pd.to_timedelta(cell, errors="coerce").total_seconds() if is_duration else cell
+
+    return column.astype(object).map(seconds, na_action="ignore")
+'''
 _NUMBERS_IN_TEXTS = '''def texts_to_numbers(column, decimal="."):
     """Return a column as numbers; texts lose their units and separators of thousands, other texts become missing."""
     if pd.api.types.is_numeric_dtype(column):
@@ -130,6 +143,16 @@ _TIMES = '''def to_times(column, zone=None):
         f"{column.name}_sin": np.sin(angles),
         f"{column.name}_cos": np.cos(angles),
     }
+'''
+_SECONDS = '''def to_seconds(column):
+    """Return durations in seconds; numbers are seconds, and cells that hold neither become missing."""
+
+    def seconds(cell):
+        found = _time(str(cell))
+        found = _duration(str(cell)) if np.isnan(found) else found
+        return cell if np.isnan(found) else found
+
+    return pd.to_numeric(durations_to_seconds(column).map(seconds), errors="coerce").astype(float)
 '''
 _TEXTS = '''def to_hashes(column, n_features, analyzer="word", ngram_range=(1, 2)):
     """Return the lengths of texts, and hashed counts of their n-grams."""
@@ -213,7 +236,12 @@ def _are_numbers(reader: Any) -> bool:
 
 def _number(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
     if getattr(reader, "seconds", False):
-        return [f'features[{quote(name)}] = pd.to_timedelta(table[{quote(name)}], errors="coerce").dt.total_seconds()']
+        script.imports |= {"import datetime", "import numpy as np", "import re"}
+        script.define("durations_to_seconds", _DURATIONS)
+        script.copy_module(date_texts, *_CLOCK, "_duration", "_UNIT_SECONDS", "_PART", "_PARTS", "_DURATION")
+        script.define("to_seconds", _SECONDS)
+        found.groups.setdefault("to_seconds(table[name])", []).append(name)
+        return []
     if name not in found.texts:
         script.define("check_decimal", CHECK_DECIMAL)
         script.define("to_numbers", _NUMBERS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -86,6 +87,41 @@ def test_later_times_of_day_are_those_of_the_model(zone):
         later = pd.DataFrame({"time": times})
         read, expected = names["read_columns"](later), model._reader.transform(later)
         np.testing.assert_allclose(read[model._reader.get_feature_names_out()], expected, atol=1e-12, err_msg=kind)
+
+
+DURATIONS = {
+    "days": ["1 days 02:03:04", "00:00:01", "-1 days 00:00:10"],
+    "days of pandas": ["1 days 02:03:04", "-1 days +23:59:59", "-1 day, 23:59:59"],
+    "clock": ["27:15:00", "1:15:22", "0:00:05"],
+    "minutes": ["1:15", "2:30", "27:40"],
+    "units": ["1h 30min", "2h", "45min 10s"],
+    "weeks": ["2 weeks", "1 week and 2 days", "-3 d"],
+    "ISO": ["PT15M", "PT1H30M", "P1DT2H"],
+    "laps": ["1:23.45", "2:33.1", "0:59.9"],
+    "small": ["5000000000 nanoseconds", "1 s 250 ns", "2 ms 5 \N{MICRO SIGN}s"],
+    "letters": ["5000000 \N{GREEK SMALL LETTER MU}s", "1 microsecond", "1 min"],
+    "dtype": pd.to_timedelta([5.25, -1, 93784], unit="s"),
+}
+LATER_DURATIONS = [
+    pd.Series([duration for durations in DURATIONS.values() for duration in durations], dtype=object),
+    pd.Series([3.5, 4, None]),
+    pd.Series(
+        [3.5, True, Decimal("2.5"), "4.5", "1:15", dt.timedelta(-3, 5), np.timedelta64(7, "s"), dt.time(8), "-", None]
+    ),
+    pd.Series(["1:15", None], dtype="category"),
+    pd.Series(pd.to_timedelta([1.5, None], unit="s")),
+]
+
+
+def test_durations_are_those_of_the_model():
+    X = pd.DataFrame({name: np.resize(np.array(durations, dtype=object), 60) for name, durations in DURATIONS.items()})
+    X["dtype"] = pd.to_timedelta(X["dtype"])
+    model = AutoMLRegressor(**FAST | {"max_trials": 1, "include": ["ridge"]}).fit(X, np.arange(60.0))
+    assert model.columns_["kind"].tolist() == ["number"] * len(DURATIONS)
+    names = {"__name__": "script"}
+    exec(python_script(model), names)
+    for table in (X, *(pd.DataFrame(dict.fromkeys(X, later)) for later in LATER_DURATIONS)):
+        np.testing.assert_allclose(names["read_columns"](table), model._reader.transform(table))
 
 
 def test_texts_that_end_in_utc_are_dates():
