@@ -78,18 +78,20 @@ _DURATIONS = '''def durations_to_seconds(column):
 '''
 _NUMBERS_IN_TEXTS = '''def texts_to_numbers(column, decimal="."):
     """Return a column as numbers; texts lose their units and separators of thousands, other texts become missing."""
+    column = durations_to_seconds(column)
     if pd.api.types.is_numeric_dtype(column):
         return column.astype(float)
-    numbers = column.map(lambda cell: to_number(cell, decimal) if isinstance(cell, str) else cell).astype(float)
+    numbers = column.map(lambda cell: to_number(cell, decimal) if isinstance(cell, str) else cell)
+    numbers = pd.to_numeric(numbers, errors="coerce").astype(float)
     if decimal == ",":
         return numbers
     plain = pd.to_numeric(column, errors="coerce").astype(float)
     return plain.where(np.isfinite(plain), numbers)
 '''
 _NUMBERS = '''def to_numbers(column):
-    """Return a column as numbers; cells that hold no number become missing."""
+    """Return a column as numbers; durations are seconds, and cells that hold no number become missing."""
     check_decimal(column)
-    return pd.to_numeric(column, errors="coerce").astype(float)
+    return pd.to_numeric(durations_to_seconds(column), errors="coerce").astype(float)
 '''
 _BOOLEANS = '''def to_booleans(column):
     """Return 1 for true and 0 for false; other texts become missing."""
@@ -235,9 +237,10 @@ def _are_numbers(reader: Any) -> bool:
 
 
 def _number(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
+    script.imports |= {"import datetime", "import numpy as np"}
+    script.define("durations_to_seconds", _DURATIONS)
     if getattr(reader, "seconds", False):
-        script.imports |= {"import datetime", "import numpy as np", "import re"}
-        script.define("durations_to_seconds", _DURATIONS)
+        script.imports.add("import re")
         script.copy_module(date_texts, *_CLOCK, "_duration", "_UNIT_SECONDS", "_PART", "_PARTS", "_DURATION")
         script.define("to_seconds", _SECONDS)
         found.groups.setdefault("to_seconds(table[name])", []).append(name)
@@ -247,7 +250,7 @@ def _number(name: str, reader: Any, script: Script, found: Columns) -> list[str]
         script.define("to_numbers", _NUMBERS)
         found.groups.setdefault("to_numbers(table[name])", []).append(name)
         return []
-    script.imports |= {"import numpy as np", "import re", "import unicodedata"}
+    script.imports |= {"import re", "import unicodedata"}
     script.define("SIMILAR", _SIMILAR)
     script.define("FRACTION", _FRACTION)
     script.define("NUMBER_IN_TEXT", _NUMBER_IN_TEXT)

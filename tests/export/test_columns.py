@@ -124,6 +124,20 @@ def test_durations_are_those_of_the_model():
         np.testing.assert_allclose(names["read_columns"](table), model._reader.transform(table))
 
 
+def test_later_durations_in_columns_of_numbers_are_seconds():
+    numbers = np.linspace(0.5, 2000, 60)
+    X = pd.DataFrame({"number": numbers, "text": [f"{number:,.2f} EUR" for number in numbers]})
+    model = AutoMLRegressor(**FAST | {"max_trials": 1, "include": ["ridge"]}).fit(X, numbers)
+    names = {"__name__": "script"}
+    exec(python_script(model), names)
+    for later in (
+        pd.Series(pd.to_timedelta([1.5, None, 93784], unit="s")),
+        pd.Series([dt.timedelta(seconds=5), 3.5, "4", True, Decimal("2.5"), NOON, None], dtype=object),
+    ):
+        table = pd.DataFrame({"number": later, "text": later})
+        np.testing.assert_allclose(names["read_columns"](table), model._reader.transform(table))
+
+
 def test_texts_that_end_in_utc_are_dates():
     X = pd.DataFrame({"day": pd.date_range("2024-06-01", periods=60, freq="31h").astype(str) + " UTC"})
     model = AutoMLRegressor(**FAST | {"max_trials": 1, "include": ["ridge"]}).fit(X, np.arange(60.0))
