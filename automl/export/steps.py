@@ -252,10 +252,6 @@ def _one_hot(step: Any, script: Script, categories: Sequence[str]) -> str:
     return script.plain(step, min_frequency=None if step.min_frequency == 1 else step.min_frequency)
 
 
-def _imputer(step: Any, script: Script, categories: Sequence[str]) -> str:
-    return script.plain(step)
-
-
 def _base_imports(script: Script) -> None:
     script.imports.add("import numpy as np")
     for name in ("BaseEstimator", "TransformerMixin"):
@@ -283,5 +279,4 @@ _CONVERTERS: dict[str, Callable[[Any, Script, Sequence[str]], str | list[str]]] 
     "ScoreSelector": _selector,
     "CorrelationFilter": _correlation,
     "OneHotEncoder": _one_hot,
-    "SimpleImputer": _imputer,
 }
