@@ -99,15 +99,20 @@ _BOOLEANS = '''def to_booleans(column):
     known = {**dict.fromkeys(TRUE, 1.0), **dict.fromkeys(FALSE, 0.0)}
     return texts.map(known).astype(float).fillna(pd.to_numeric(column, errors="coerce"))
 '''
-_CATEGORIES = '''def to_categories(column):
-    """Return a column as texts, in which 1 and 1.0 are the same category; missing cells stay missing."""
+_CELL_TEXTS = '''def to_texts(column):
+    """Return the texts of cells, in which 1 and 1.0 are the same; cells that hold only blanks are missing."""
 
-    def text(value):
-        if isinstance(value, float) and value.is_integer():
-            return str(int(value))
-        return str(value)
+    def text(cell):
+        if isinstance(cell, (float, np.floating)) and cell.is_integer():
+            return str(int(cell))
+        return str(cell) if str(cell).strip() else np.nan
 
-    return column.astype(object).map(text, na_action="ignore").where(column.notna(), np.nan)
+    texts = column.astype(object).map(text, na_action="ignore").astype(object)
+    return texts.where(column.notna(), np.nan)
+'''
+_LENGTHS = '''def to_lengths(column):
+    """Return the numbers of characters of texts."""
+    return to_texts(column).map(len, na_action="ignore").astype(float)
 '''
 _DATES = '''def to_dates(column, zone=None, **options):
     """Return dates as wall-clock times of `zone`, in which dates without zone already are."""
@@ -156,14 +161,14 @@ _SECONDS = '''def to_seconds(column):
 
     return pd.to_numeric(durations_to_seconds(column).map(seconds), errors="coerce").astype(float)
 '''
-_TEXTS = '''def to_hashes(column, n_features, analyzer="word", ngram_range=(1, 2)):
+_HASHES = '''def to_hashes(column, n_features, analyzer="word", ngram_range=(1, 2)):
     """Return the lengths of texts, and hashed counts of their n-grams."""
-    texts = column.astype("string")
+    texts = to_texts(column)
     hasher = HashingVectorizer(n_features=n_features, analyzer=analyzer, ngram_range=ngram_range)
     hashes = hasher.transform(texts.fillna("")).toarray()
     return {
-        f"{column.name}_length": texts.str.len().astype(float),
-        f"{column.name}_words": texts.str.split().str.len().astype(float),
+        f"{column.name}_length": to_lengths(column),
+        f"{column.name}_words": texts.map(lambda text: len(text.split()), na_action="ignore").astype(float),
         **{f"{column.name}_hash{i}": values for i, values in enumerate(hashes.T)},
     }
 '''
@@ -279,9 +284,8 @@ def _boolean(name: str, reader: Any, script: Script, found: Columns) -> list[str
 
 
 def _category(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
-    script.define("to_categories", _CATEGORIES)
-    script.imports.add("import numpy as np")
-    found.groups.setdefault("to_categories(table[name])", []).append(name)
+    _define_texts(script)
+    found.groups.setdefault("to_texts(table[name])", []).append(name)
     return []
 
 
@@ -311,7 +315,8 @@ def _time(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
 
 
 def _text(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
-    script.define("to_hashes", _TEXTS)
+    _define_lengths(script)
+    script.define("to_hashes", _HASHES)
     script.use("sklearn.feature_extraction.text", "HashingVectorizer")
     by_character = getattr(reader, "analyzer", "word") == "char"
     argument = ', analyzer="char", ngram_range=(2, 4)' if by_character else ""
@@ -320,19 +325,30 @@ def _text(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
 
 
 def _characters(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
-    return [_length(name), *_components(name, reader, script, found)]
+    return [_length(name, script), *_components(name, reader, script, found)]
 
 
 def _text_category(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
     return [
         *_category(name, reader, script, found),
-        _length(name),
+        _length(name, script),
         *_components(name, reader.characters, script, found),
     ]
 
 
-def _length(name: str) -> str:
-    return f'features[{quote(name + "_length")}] = table[{quote(name)}].astype("string").str.len().astype(float)'
+def _define_texts(script: Script) -> None:
+    script.imports.add("import numpy as np")
+    script.define("to_texts", _CELL_TEXTS)
+
+
+def _define_lengths(script: Script) -> None:
+    _define_texts(script)
+    script.define("to_lengths", _LENGTHS)
+
+
+def _length(name: str, script: Script) -> str:
+    _define_lengths(script)
+    return f"features[{quote(name + '_length')}] = to_lengths(table[{quote(name)}])"
 
 
 def _components(name: str, characters: Any, script: Script, found: Columns) -> list[str]:
@@ -343,7 +359,7 @@ def _components(name: str, characters: Any, script: Script, found: Columns) -> l
     found.names = [column for column in found.names if column not in own]
     found.learned_texts[f"{name}_text"] = characters.n_components
     script.remark("texts become components of their character n-grams, as TruncatedSVD finds them")
-    return [f'features[{quote(name + "_text")}] = table[{quote(name)}].astype("string").fillna("").astype(object)']
+    return [f'features[{quote(name + "_text")}] = to_texts(table[{quote(name)}]).fillna("")']
 
 
 _WRITERS = {

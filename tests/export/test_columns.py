@@ -138,6 +138,31 @@ def test_later_durations_in_columns_of_numbers_are_seconds():
         np.testing.assert_allclose(names["read_columns"](table), model._reader.transform(table))
 
 
+def test_missing_and_blank_texts_are_missing_as_in_the_model():
+    rng = np.random.default_rng(0)
+    words = ["fast", "slow", "cheap", "good", "bad", "old", "new", "clean"]
+    X = pd.DataFrame(
+        {
+            "note": [" ".join(rng.choice(words, 6)) for _ in range(80)],
+            "name": ["".join(rng.choice(["ka", "lo", "mi", "ru", "te"], 5)) for _ in range(80)],
+        }
+    )
+    X.loc[::7] = None
+    model = AutoMLRegressor(**FAST | {"max_trials": 1, "include": ["ridge"]}).fit(X, np.arange(80.0))
+    assert model.columns_["kind"].tolist() == ["text", "text"]
+    names = {"__name__": "script"}
+    exec(python_script(model), names)
+    expected = pd.DataFrame(model._reader.transform(X), columns=model._reader.get_feature_names_out())
+    read = names["read_columns"](X)
+    shared = expected.columns.intersection(read.columns)
+    assert {"note_length", "note_words", "note_hash0", "name_length"} <= set(shared)
+    np.testing.assert_allclose(read[shared], expected[shared])
+    later = pd.DataFrame(dict.fromkeys(X, pd.Series(["good  bad", "", " ", None, 1.0, 2.5, True], dtype=object)))
+    expected = pd.DataFrame(model._reader.transform(later), columns=expected.columns)
+    np.testing.assert_allclose(names["read_columns"](later)[shared], expected[shared])
+    names["make_model"]().fit(read, np.arange(80.0)).predict(names["read_columns"](later))
+
+
 def test_texts_that_end_in_utc_are_dates():
     X = pd.DataFrame({"day": pd.date_range("2024-06-01", periods=60, freq="31h").astype(str) + " UTC"})
     model = AutoMLRegressor(**FAST | {"max_trials": 1, "include": ["ridge"]}).fit(X, np.arange(60.0))
