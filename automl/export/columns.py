@@ -97,7 +97,7 @@ _BOOLEANS = '''def to_booleans(column):
     """Return 1 for true and 0 for false; other texts become missing."""
     texts = column.astype("string").str.strip().str.lower()
     known = {**dict.fromkeys(TRUE, 1.0), **dict.fromkeys(FALSE, 0.0)}
-    return texts.map(known).astype(float).fillna(pd.to_numeric(column, errors="coerce"))
+    return texts.map(known).astype(float).fillna(pd.to_numeric(column, errors="coerce").astype(float))
 '''
 _CELL_TEXTS = '''def to_texts(column):
     """Return the texts of cells, in which 1 and 1.0 are the same; cells that hold only blanks are missing."""

@@ -163,6 +163,19 @@ def test_missing_and_blank_texts_are_missing_as_in_the_model():
     names["make_model"]().fit(read, np.arange(80.0)).predict(names["read_columns"](later))
 
 
+@pytest.mark.parametrize("dtype", ["boolean", "Int64", "Float64"])
+def test_missing_booleans_are_missing_numbers(dtype):
+    X = pd.DataFrame({"sold": np.arange(60) % 3 == 0, "paid": ["yes", "no"] * 30})
+    model = AutoMLRegressor(**FAST | {"max_trials": 1, "include": ["ridge"]}).fit(X, np.arange(60.0))
+    assert model.columns_["kind"].tolist() == ["boolean", "boolean"]
+    names = {"__name__": "script"}
+    exec(python_script(model), names)
+    later = pd.DataFrame(dict.fromkeys(X, pd.Series([1, None, 0], dtype=dtype)))
+    read = names["read_columns"](later)
+    assert read.dtypes.eq("float64").all()
+    np.testing.assert_array_equal(read, model._reader.transform(later))
+
+
 def test_texts_that_end_in_utc_are_dates():
     X = pd.DataFrame({"day": pd.date_range("2024-06-01", periods=60, freq="31h").astype(str) + " UTC"})
     model = AutoMLRegressor(**FAST | {"max_trials": 1, "include": ["ridge"]}).fit(X, np.arange(60.0))
