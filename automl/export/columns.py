@@ -114,14 +114,23 @@ _LENGTHS = '''def to_lengths(column):
     """Return the numbers of characters of texts."""
     return to_texts(column).map(len, na_action="ignore").astype(float)
 '''
-_DATES = '''def to_dates(column, zone=None, **options):
+_DATES = '''def to_dates(column, zone=None, format="ISO8601", dayfirst=False):
     """Return dates as wall-clock times of `zone`, in which dates without zone already are."""
-    has_zone = column.astype("string").str.contains(r"[T ]\\d.*(?:Z|UTC|GMT|[-+][\\d:]+)$").fillna(False)
-    plain = column.replace(r" (?:UTC|GMT)(?=$|[-+])", "", regex=True)
+    if isinstance(column.dtype, pd.PeriodDtype):
+        column = column.dt.to_timestamp()
+    texts = to_texts(column).astype("string").str.strip(" \\t\\r\\n\\"'")
+    texts = texts.where(texts.str.len() > 5)  # 2024 is a number
+    has_zone = texts.str.contains(r"[T ]\\d.*(?:Z|UTC|GMT|[-+][\\d:]+)$").fillna(False)
+    plain = texts.str.replace(r" (?:UTC|GMT)(?=$|[-+])", "", regex=True)
     if zone is None:  # the model ignores a zone such as America/New_York
-        plain = plain.replace(r" [A-Za-z]+/[A-Za-z_/]+$", "", regex=True)
-    dates = pd.to_datetime(plain, errors="coerce", utc=True, **options)
-    return dates.dt.tz_convert(zone or "UTC").dt.tz_localize(None).where(has_zone, dates.dt.tz_localize(None))
+        plain = plain.str.replace(r" [A-Za-z]+/[A-Za-z_/]+$", "", regex=True)
+    dates = pd.to_datetime(plain, errors="coerce", utc=True, format=format, dayfirst=dayfirst).dt.as_unit("us")
+    if format != "ISO8601":
+        dates = dates.fillna(pd.to_datetime(plain, errors="coerce", utc=True, format="ISO8601").dt.as_unit("us"))
+    # Libraries of time zones know no offset of much later dates, such as the placeholder 9999-12-31 23:59.
+    known = dates.clip(upper=pd.Timestamp("9999-12-31", tz="UTC"))
+    shown = known.dt.tz_convert(zone or "UTC").dt.tz_localize(None) + (dates - known)
+    return shown.where(has_zone, dates.dt.tz_localize(None))
 '''
 _DATE_PARTS = '''def to_date_parts(column, parts, first, zone=None, **options):
     """Return the parts of dates as numbers, and the days since the first date; dates without zone are in `zone`."""
@@ -140,8 +149,8 @@ _TIMES = '''def to_times(column, zone=None):
     """Return times of day as hours, and as sine and cosine; dates show their time of day in `zone`."""
     if zone is None and isinstance(column.dtype, pd.DatetimeTZDtype):
         column = column.dt.tz_localize(None)
-    texts = column.astype("string")
-    dates = to_dates(texts.where(texts.str.match(r"\\s*\\d{4}-\\d\\d-\\d\\d(?!\\d)")), zone, format="ISO8601")
+    texts = to_texts(column).astype("string")
+    dates = to_dates(texts.where(texts.str.match(r"\\s*\\d{4}-\\d\\d-\\d\\d(?!\\d)")), zone)
     seconds = (dates - dates.dt.normalize()).dt.total_seconds().fillna(texts.fillna("").map(_time).astype(float))
     hours = seconds / 3600 % 24
     angles = hours / 24 * 2 * np.pi
@@ -290,7 +299,7 @@ def _category(name: str, reader: Any, script: Script, found: Columns) -> list[st
 
 
 def _date(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
-    script.define("to_dates", _DATES)
+    _define_dates(script)
     script.define("to_date_parts", _DATE_PARTS)
     first = pd.Timestamp(reader.first, unit="us") if isinstance(reader.first, int | np.integer) else reader.first
     format, order = getattr(reader.format, "fast", reader.format), getattr(reader.format, "order", "mdy")
@@ -304,9 +313,9 @@ def _date(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
 
 
 def _time(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
-    script.imports |= {"import numpy as np", "import re"}
+    script.imports.add("import re")
     script.copy_module(date_texts, *_CLOCK)
-    script.define("to_dates", _DATES)
+    _define_dates(script)
     script.define("to_times", _TIMES)
     if reader.zone:
         script.remark(_RARE_DATES)
@@ -334,6 +343,11 @@ def _text_category(name: str, reader: Any, script: Script, found: Columns) -> li
         _length(name, script),
         *_components(name, reader.characters, script, found),
     ]
+
+
+def _define_dates(script: Script) -> None:
+    _define_texts(script)
+    script.define("to_dates", _DATES)
 
 
 def _define_texts(script: Script) -> None:

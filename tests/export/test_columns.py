@@ -49,6 +49,15 @@ LATER_DATES = {
     "ISO texts with GMT": pd.Series(["2024-07-03T100000Z", None, "2024-07-03 10:00:00 GMT"]),
     "category": pd.Series(["2024-07-03 12:00", "2024-07-03 10:00Z"], dtype="category"),
     "objects and texts": pd.Series([NOON, "2024-07-03 10:00Z"], dtype=object),
+    "periods": pd.Series(pd.period_range("2024-07-03 12:00", periods=2, freq="h")),
+    "months": pd.Series(pd.period_range("2024-07", periods=2, freq="M")),
+    "blanks and quotation marks": pd.Series([" 2024-07-03 12:00", "2024-07-03 10:00Z ", "'2024-07-03'", " "]),
+    "numbers": pd.Series([20240703.0, 20240704, 2024], dtype=object),
+    "years": pd.Series(["2024", "2024-07", "2024-07-03"]),
+    "end of the calendar": pd.Series(["9999-12-31", "9999-12-31 23:59", "9999-12-31T23:59Z"]),
+    "objects at the end of the calendar": pd.Series(
+        [dt.datetime(9999, 12, 31, 23, 59), dt.datetime(9999, 12, 31, 23, 59, tzinfo=dt.UTC), NOON], dtype=object
+    ),
 }
 
 
@@ -198,9 +207,11 @@ def test_texts_that_end_in_utc_are_dates():
             ["2024-07-03 10:00 PM", "2024-07-03 10:00 PM America/New_York", "2024-07-03 10:00 UTC+2"],
         ),
         ("%Y-%m-%d %H:%M+00:00", ["2024-07-03 10:00 UTC+02:00", "2024-07-03 10:00 UTC"]),
+        ("%d.%m.%Y %H:%M", ["03.07.2024 12:00", "2024-07-03 12:00", "2024-07-03T10:00Z", "20240703"]),
+        ("%d %B %Y %H:%M", ["3 July 2024 12:00", "2024-07-03 12:00", "2024-07-03T10:00Z", "20240703", "2024"]),
     ],
 )
-def test_texts_with_the_name_of_a_city_are_dates(form, later):
+def test_later_texts_in_other_notations_are_dates(form, later):
     X = pd.DataFrame({"day": pd.date_range("2024-06-01", periods=60, freq="31h").strftime(form)})
     model = AutoMLRegressor(**FAST | {"max_trials": 1, "include": ["ridge"]}).fit(X, np.arange(60.0))
     names = {"__name__": "script"}
