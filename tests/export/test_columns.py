@@ -11,6 +11,7 @@ import pytest
 
 from automl import AutoMLRegressor
 from automl.export.script import python_script
+from pipelines.table.cells import TableError
 from tests.factories import FAST
 
 CELLS = {
@@ -229,3 +230,140 @@ def test_dates_that_only_the_model_reads_are_missing_and_the_script_says_so():
     later = pd.DataFrame({"day": ["2024-07-03 10:00 PM", "2024-07-03 05:00 America/New_York"]})
     assert np.isnan(names["read_columns"](later)).all(axis=None)
     assert "such as 10:00 PM EST, become missing" in " ".join(script.split())
+
+
+def table_of_all_kinds(n_rows=240):
+    """Return a table whose columns are read by all readers of columns, in all notations of dates and numbers."""
+    rng = np.random.default_rng(0)
+    hours = pd.date_range("2024-06-01", periods=n_rows, freq="31h")
+    zoned = hours.tz_localize("UTC").tz_convert("Europe/Berlin")
+    minutes = rng.integers(0, 1440, n_rows)
+    words = ["fast", "slow", "cheap", "good", "bad", "old", "new", "clean"]
+    syllables = ["ka", "lo", "mi", "ru", "te", "bo", "sa", "ne"]
+    brands = ["".join(rng.choice(syllables, 4)) for _ in range(120)]
+    return pd.DataFrame(
+        {
+            "number": rng.normal(size=n_rows),
+            "price": [f"{price:,.2f} EUR" for price in rng.uniform(1, 5000, n_rows)],
+            "flag": rng.random(n_rows) < 0.5,
+            "answer": rng.choice(["yes", "no"], n_rows),
+            "city": rng.choice(["Rome", "Oslo", "Lima"], n_rows),
+            "floor": rng.choice(["1", "2", "3"], n_rows),
+            "grade": pd.Categorical(rng.choice([1, 2, 3], n_rows)),
+            "brand": rng.choice(brands, n_rows),
+            "note": [" ".join(rng.choice(words, 6)) for _ in range(n_rows)],
+            "name": ["".join(rng.choice(syllables, 5)) for _ in range(n_rows)],
+            "day": hours,
+            "zoned_day": zoned,
+            "day_text": hours.strftime("%Y-%m-%d %H:%M"),
+            "german_day": hours.strftime("%d.%m.%Y %H:%M"),
+            "clock": [f"{minute // 60}:{minute % 60:02d}" for minute in minutes],
+            "hour": hours,
+            "zoned_hour": zoned,
+            "wait": pd.to_timedelta(minutes, unit="min"),
+            "lap": [f"{minute // 60}:{minute % 60:02d}.5" for minute in minutes],
+        }
+    )
+
+
+KINDS = {
+    **dict.fromkeys(("number", "price", "wait", "lap"), "number"),
+    **dict.fromkeys(("flag", "answer"), "boolean"),
+    **dict.fromkeys(("city", "floor", "grade", "brand"), "category"),
+    **dict.fromkeys(("note", "name"), "text"),
+    **dict.fromkeys(("day", "zoned_day", "day_text", "german_day"), "date"),
+    **dict.fromkeys(("clock", "hour", "zoned_hour"), "time"),
+}
+NOONS = pd.Series([NOON, NOON, None])
+LATER_CELLS = [
+    pd.Series([1.0, 2.5, np.nan]),
+    pd.Series([1, 2.5, np.nan], dtype="float32"),
+    pd.Series([1, 2, 3]),
+    pd.Series([1, None, 3], dtype="Int64"),
+    pd.Series([1.5, None, 3], dtype="Float64"),
+    pd.Series([True, False]),
+    pd.Series([True, None, False], dtype="boolean"),
+    pd.Series([1, 2.5, None], dtype=object),
+    pd.Series([Decimal(7), Decimal("2.5"), None], dtype=object),
+    pd.Series([True, False, None], dtype=object),
+    pd.Series([True, "2", 2.5, np.float32(2), np.True_, 10**18, NOON, None], dtype=object),
+    pd.Series(["1", "2.5", "-4", "1e3", "n/a", "", " ", "x", None]),
+    pd.Series(["1", "2.5", None], dtype=object),
+    pd.Series(["1", "2.5", "1"], dtype="category"),
+    pd.Series([1, 2, 1], dtype="category"),
+    pd.Series([1.0, 2.5, None], dtype="category"),
+    pd.Series([None, None], dtype=object),
+    pd.Series([np.nan, np.nan]),
+    pd.Series(["1,234.50 EUR", "3 EUR", "7"]),
+    pd.Series(["yes", "No", " TRUE ", "f", "1", "maybe", None]),
+    pd.Series(["yes", "no", None], dtype="category"),
+    pd.Series([True, False, None], dtype="category"),
+    pd.Series(["Rome", "Oslo", "Paris", " Rome", "", " ", None]),
+    pd.Series(["Rome", 1, 1.0, True, None], dtype=object),
+    pd.Series(["good bad\tnew", "a  b", "", " ", None]),
+    NOONS,
+    NOONS.astype("M8[s]"),
+    NOONS.dt.tz_localize("Asia/Tokyo"),
+    NOONS.dt.tz_localize("Europe/Berlin"),
+    NOONS.astype("category"),
+    pd.Series([NOON, pd.Timestamp(NOON), np.datetime64(NOON), None], dtype=object),
+    pd.Series([NOON, NOON.replace(tzinfo=dt.UTC), pd.Timestamp(NOON, tz="Asia/Tokyo")], dtype=object),
+    pd.Series([NOON.date(), None], dtype=object),
+    pd.Series([NOON, NOON.date(), "2024-07-03 10:00Z", 1.5], dtype=object),
+    pd.Series(pd.period_range("2024-07-03 12:00", periods=2, freq="h")),
+    pd.Series(["2024-07-03 12:00", "2024-07-03T12:00:00.5", "2024-07-03", "20240703", "n/a", "", None]),
+    pd.Series(["2024-07-03T12:00:00Z", "2024-07-03T12:00:00+05:00", "2024-07-03 12:00 UTC"]),
+    pd.Series(["2024-07-03 12:00", "2024-07-03 10:00Z"], dtype="category"),
+    pd.Series([20240703, 20240704]),
+    pd.Series(["9999-12-31", "9999-12-31 23:59Z", "2024-07-03"]),
+    pd.Series([dt.datetime(9999, 12, 31, 23, 59), dt.datetime(9999, 12, 31, 23, 59, tzinfo=dt.UTC)], dtype=object),
+    pd.Series([dt.time(8, 15), dt.time(23, 59, 59, 500000), None], dtype=object),
+    pd.Series(["08:15", "8:15:30 AM", "11:59:59.5 p.m.", "8 am", "8h15", "27:15", "24:00", "later", "-", None]),
+    pd.Series(["08:15", None], dtype="category"),
+    pd.Series([NOON.replace(tzinfo=dt.UTC), "08:15", dt.time(8, 15), NOON.date()], dtype=object),
+    pd.Series(pd.to_timedelta([1, 90000.5, None], unit="s")),
+    pd.Series(pd.to_timedelta([1, None], unit="s"), dtype="category"),
+    pd.Series([dt.timedelta(hours=5), dt.timedelta(-3, 5), None], dtype=object),
+    pd.Series([dt.timedelta(hours=5), "08:15", None], dtype=object),
+    pd.Series([dt.timedelta(hours=5), 3.5, "4"], dtype=object),
+    pd.Series(["1:23.45", "27:40", "3.5", "n/a", None]),
+]
+
+
+@pytest.fixture(scope="module")
+def exported():
+    """Return a table of all kinds of columns, the reader of a model that was trained on it, and that of its script."""
+    X = table_of_all_kinds()
+    columns = {"hour": "time", "zoned_hour": "time"}
+    arguments = FAST | {"max_trials": 1, "include": ["ridge"], "columns": columns}
+    model = AutoMLRegressor(**arguments).fit(X, np.arange(float(len(X))))
+    assert dict(zip(X, model.columns_["kind"], strict=True)) == KINDS
+    names = {"__name__": "script"}
+    exec(python_script(model), names)
+    return X, model._reader, names["read_columns"]
+
+
+@pytest.mark.parametrize("cells", LATER_CELLS, ids=lambda cells: f"{cells.dtype}-{cells.iloc[0]}")
+def test_all_cells_that_the_model_reads_are_those_of_the_model(exported, cells):
+    X, reader, read_columns = exported
+    codes = pd.DataFrame(reader.transform(X), columns=reader.get_feature_names_out())
+    known, read = read_columns(X), read_columns(pd.DataFrame(dict.fromkeys(X, cells)))
+    for column in reader.columns_:
+        try:
+            expected = column.reader.read(cells.rename(column.name))
+        except TableError:
+            continue
+        if column.kind == "category":  # the script keeps the texts of categories
+            read[column.name] = read[column.name].map(dict(zip(known[column.name], codes[column.name], strict=True)))
+        for suffix, values in zip(column.reader.suffixes, expected.T, strict=True):
+            if "component" not in suffix:  # the pipeline of the script learns them
+                np.testing.assert_allclose(read[f"{column.name}{suffix}"], values, atol=1e-12, err_msg=column.name)
+
+
+def test_all_kinds_of_columns_are_those_of_the_model(exported):
+    X, reader, read_columns = exported
+    expected = pd.DataFrame(reader.transform(X), columns=reader.get_feature_names_out())
+    read = read_columns(X)
+    names = [name for name in expected if name in read and KINDS.get(name) != "category"]
+    assert len(names) > len(KINDS)
+    np.testing.assert_allclose(read[names], expected[names], atol=1e-12)
