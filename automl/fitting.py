@@ -218,6 +218,7 @@ def _known_attributes(prepared: PreparedTask) -> dict[str, Any]:
         "_reader": reader,
         "_target_name": prepared.target_name,
         "_split_arguments": dict(prepared.split_arguments),
+        "_row_order": prepared.task.row_order,
         "n_features_in_": reader.n_features_in_,
     }
     if hasattr(reader, "feature_names_in_"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sklearn.model_selection import TimeSeriesSplit
+
 SLIM, REFIT, FOR_PREDICTION, LIMIT = "slim", "refit", "for_prediction", "max_predict_milliseconds"
 NOT_READ = "the out-of-fold predictions could not be read in time, or Ctrl-C ended the reading; give fit more seconds"
 # The texts stand behind "the model has no ..." and "there are no ...": no pronoun fits all of these.
@@ -36,7 +38,11 @@ def why_missing(estimator: Any, otherwise: str) -> str:
 
 
 def order_of_rows(estimator: Any) -> str:
-    """Return what has given the rows an order or an end of their own: an argument of fit, or an empty text."""
+    """Return which argument has given the rows of the search an order or validation rows; see `Task.row_order`."""
     known = vars(estimator)
+    if "_row_order" in known:
+        return str(known["_row_order"])
+    # Models of earlier versions do not say it. They have no estimate where `cv` orders the rows.
     given = next((name for name in ("time", "X_val") if name in known.get("_split_arguments", {})), "")
-    return given or ("cv" if known.get("_estimate", "") is None else "")
+    by_cv = known.get("_estimate", "") is None or isinstance(known.get("cv"), TimeSeriesSplit)
+    return given or ("cv" if by_cv else "")

@@ -9,6 +9,7 @@ from typing import Any
 
 from sklearn.model_selection import TimeSeriesSplit
 
+from automl.ensemble.missing import order_of_rows
 from automl.export.code import Script
 
 _OPTION = """    parser.add_argument("--groups", help="column with the group of each row: no fold divides a group")
@@ -37,7 +38,7 @@ def add_remarks(estimator: Any, script: Script) -> None:
             "rows; this script has neither"
         )
     if _is_in_time_order(estimator):
-        by = "the splitter TimeSeriesSplit"
+        by = "the splitter TimeSeriesSplit" if isinstance(estimator.cv, TimeSeriesSplit) else "the folds of cv"
         if "time" in given:
             by = "the times" if given["time"] is None else f"the times of column {given['time']}"
         script.remark(
@@ -109,7 +110,7 @@ def with_groups(main: str, estimator: Any) -> str:
 
 def _is_in_time_order(estimator: Any) -> bool:
     """Return whether the search has trained on older rows and scored newer rows."""
-    return "time" in _arguments(estimator) or isinstance(estimator.cv, TimeSeriesSplit)
+    return order_of_rows(estimator) in ("time", "cv")
 
 
 def _arguments(estimator: Any) -> Mapping[str, Any]:

@@ -20,6 +20,7 @@ FOR_PREDICTION = (
     "_reader",
     "_sketch",
     "_split_arguments",
+    "_row_order",
     "_conformal",
     "_target_name",
     "_warns_of_drift",

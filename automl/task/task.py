@@ -88,9 +88,16 @@ class Task:
     sensitive: SensitiveFeatures | None = None
 
     @property
+    def row_order(self) -> Literal["", "time", "cv", "X_val"]:
+        """The argument that gives the rows an order, or validation rows at their end; an empty text for none."""
+        if self.resampling == "folds":
+            return "cv" if is_forward_chaining(self.folds) else ""
+        return "time" if self.resampling == "time" else "X_val"
+
+    @property
     def in_time_order(self) -> bool:
         """Whether the rows are in the order of time, and every fold trains on rows before its scored rows."""
-        return self.resampling == "time" or is_forward_chaining(self.folds)
+        return self.row_order in ("time", "cv")
 
     @property
     def trains_at_last(self) -> bool:
@@ -98,7 +105,7 @@ class Task:
 
         Otherwise the fold models predict, which together have seen all rows.
         """
-        return self.in_time_order or self.resampling == "validation"
+        return self.row_order != ""
 
     @property
     def adds_models_of_all_rows(self) -> bool:
@@ -130,7 +137,7 @@ class Task:
 
         Forward-chaining folds of the argument `cv` do not say which of their scored rows are new enough.
         """
-        return self.resampling != "folds" or not is_forward_chaining(self.folds)
+        return self.row_order != "cv"
 
     @property
     def table_bytes(self) -> int:

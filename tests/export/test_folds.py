@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.model_selection import TimeSeriesSplit
 
-from automl import AutoMLClassifier
+from automl import AutoMLClassifier, load
 from automl.export.script import python_script
 from tests.export.test_script import grouped_table, run_main
 from tests.factories import FAST
@@ -51,6 +51,17 @@ def test_a_splitter_in_the_order_of_time_is_named_also_beside_groups(tmp_path, m
     assert "--groups" not in script
     for remark in ("TimeSeriesSplit", "have no gap", "may divide a group"):
         assert remark in " ".join(names["__doc__"].split())
+
+
+def test_pairs_of_rows_in_the_order_of_time_give_no_script_that_trains_on_newer_rows(tmp_path):
+    table = pd.DataFrame({"a": np.random.default_rng(0).normal(size=120), "label": np.arange(120) % 2})
+    pairs = [(np.arange(end), np.arange(end, end + 20)) for end in (60, 80, 100)]
+    model = AutoMLClassifier(**SETTINGS | {"cv": pairs}).fit(table[["a"]], table["label"])
+    model.save(tmp_path)
+    for known in (model, load(tmp_path, for_prediction=True)):
+        script = " ".join(python_script(known).split())
+        assert "FOLDS = TimeSeriesSplit(5)" in script
+        assert "trained on older rows and scored newer rows, by the folds of cv" in script
 
 
 @pytest.mark.parametrize("missing", ["the entries", "the attribute"])
