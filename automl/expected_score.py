@@ -10,6 +10,7 @@ from typing import Any
 
 from automl.ensemble.bootstrap import estimate_score, estimate_score_before
 from automl.ensemble.estimate import Estimate, OutOfFoldRecord
+from automl.ensemble.missing import order_of_rows
 from automl.ensemble.score_curve import CurveRecord, score_curve
 from automl.search.budget import Budget
 from automl.task.metric_words import MetricWords
@@ -86,7 +87,7 @@ def expected_score_line(estimator: Any) -> str:
         return ""
     words = MetricWords.of(estimator._metric.name)
     known = attributes["_estimate"]
-    by_time = "time" in attributes.get("_split_arguments", {})
+    by_time = order_of_rows(estimator) in ("time", "cv")
     best = _best_of_search(attributes.get("history_"), words, by_time)
     if known is None:
         since = "scores on older rows say little about the future"

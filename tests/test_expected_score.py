@@ -77,6 +77,7 @@ def test_rows_in_the_order_of_time_have_no_expected_score_and_the_line_says_so(c
     settings = TINY | {"verbose": 1, "cv": TimeSeriesSplit(3), "include": ["ridge"]}
     reg, lines = fit_and_log(caplog, AutoMLRegressor(**settings), *DIABETES)
     assert lines[-1].startswith("no expected score on new rows, because the rows are in the order of time")
+    assert lines[-1].endswith("the mean over folds of older and newer rows")
     assert not hasattr(reg, "estimate_")
 
 
