@@ -17,9 +17,6 @@ from pipelines.libraries import MissingLibraryError, import_library
 if TYPE_CHECKING:
     from automl.guard import Guard
 
-# Splitters of scikit-learn that have a number of folds and put each row into at most one of them.
-SPLITTERS = ("KFold", "StratifiedKFold", "GroupKFold", "StratifiedGroupKFold", "TimeSeriesSplit")
-
 
 def parse_columns(
     columns: Sequence[str], categorical: Sequence[str], text: Sequence[str], drop: Sequence[str]
@@ -93,6 +90,8 @@ def parse_cv(text: str | None) -> Any:
     name, _, number = text.partition(":")
     if not name.isdecimal():
         import sklearn.model_selection
+
+        from automl.task.split_arguments import SPLITTERS
 
         check_names("--cv", name, SPLITTERS)
         if number and (not number.isdecimal() or int(number) < 2):

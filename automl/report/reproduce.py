@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import ast
 import inspect
-import json
 import os
 import platform
 import re
-import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,43 +19,14 @@ from automl.persistence.manifest import versions_for
 from automl.persistence.requirements import model_libraries
 from automl.persistence.state import parameter_names
 from automl.refit.rows import kept_rows
+from automl.report.command import command_of
 from automl.report.data import Parameter, Reproduce
 from automl.report.rows import LabeledTable, label_codes
 from automl.report.words import clean
-from automl.task.split_arguments import in_python, on_command_line
+from automl.task.split_arguments import in_python
 from automl.task.table_validation import check_table
 from automl.trials.fingerprint import dataset_fingerprint
-from pipelines.catalog import component_names
 
-# Options of `automl fit` by the parameter that each of them sets.
-_OPTIONS = {
-    "time_budget": "--time-budget",
-    "max_trials": "--max-trials",
-    "max_processor_seconds": "--max-processor-seconds",
-    "scoring": "--scoring",
-    "quantiles": "--quantiles",
-    "objectives": "--objectives",
-    "positive_label": "--positive-label",
-    "cv": "--cv",
-    "n_jobs": "--n-jobs",
-    "memory_limit": "--memory-limit",
-    "trial_time_limit": "--trial-time-limit",
-    "device": "--device",
-    "include": "--include",
-    "exclude": "--exclude",
-    "initial_configurations": "--initial-configurations",
-    "without": "--without",
-    "searcher": "--searcher",
-    "ensemble_size": "--ensemble-size",
-    "max_predict_milliseconds": "--max-predict-milliseconds",
-    "max_model_megabytes": "--max-model-megabytes",
-    "executor": "--executor",
-    "energy": "--energy",
-    "guard": "--guard",
-    "noisy_labels": "--noisy-labels",
-    "random_state": "--seed",
-    "verbose": "--verbose",
-}
 _REPEATABLE_ENDINGS = (
     "max_trials reached",
     "nothing left to try",
@@ -77,7 +46,7 @@ def make_reproduce_section(estimator: Any, train: LabeledTable | None) -> Reprod
         del changed["columns"]
     # With the same run directory, a fit would go on with this run and not repeat it.
     repeated = {name: value for name, value in changed.items() if name != "store"}
-    command, note = _command(estimator, repeated)
+    command, note = command_of(estimator, repeated)
     if hidden := [name for name, value in repeated.items() if name != "callbacks" and not _is_code(_in_code(value))]:
         note = f"{note} The code cannot show the value of {', '.join(hidden)}.".strip()
     seed = estimator.random_state
@@ -205,66 +174,3 @@ def _python(estimator: Any, changed: Mapping[str, Any]) -> str:
     name = type(estimator).__name__
     split = in_python(vars(estimator).get("_split_arguments", {}))
     return f"from automl import {name}\n\nestimator = {name}({arguments})\nestimator.fit(X, y{split})"
-
-
-def _command(estimator: Any, changed: Mapping[str, Any]) -> tuple[str | None, str]:
-    """Return the command that starts the same search, or None and the reason why there is none."""
-    words = ["automl", "fit", "TABLE"]
-    layout, target = estimator._ensemble.targets, estimator._target_name
-    for name in (target,) if layout is None else layout.names:
-        words += ["--target", "COLUMN" if name is None else str(name)]
-    words += on_command_line(vars(estimator).get("_split_arguments", {}))
-    for name, value in changed.items():
-        if name == "callbacks":
-            continue
-        option = _OPTIONS.get(name)
-        if name == "noisy_labels":
-            words.append(option or "")
-        elif name in ("columns", "monotonic", "space") and _has_options(value):
-            for entry, change in value.items():
-                words += [f"--{name}", f"{entry}={_option_text(change)}"]
-        elif option is not None and isinstance(value, str | int | float | np.integer | np.floating):
-            words += [option, str(value)]
-        elif (name in ("include", "exclude") and _is_names(value)) or (name == "components" and _is_list(value)):
-            words += [f"--{name}", ",".join(component_names(value))]
-        elif name == "quantiles" and value is not None:
-            words += [option or "", ",".join(map(str, value))]
-        elif name in ("scoring", "objectives") and _is_list(value):
-            words += [option or "", ",".join(value)]
-        elif option is not None and value is None:
-            return None, f"The command line has no option for {name}=None; use Python."
-        else:
-            return None, f"The command line has no option for this value of {name}; use Python."
-    return _in_one_line(words)
-
-
-def _in_one_line(words: list[str]) -> tuple[str | None, str]:
-    """Return the command of these words, or None and the reason why there is none."""
-    for word in words:
-        if not word.isprintable():
-            return None, f"A command in one line cannot show {word!r}; use Python."
-    return " ".join(shlex.quote(word) for word in words), ""
-
-
-def _is_names(value: Any) -> bool:
-    """Return whether a value is a list of texts, or a mapping whose keys and values are texts or such lists."""
-    if isinstance(value, Mapping):
-        return all(isinstance(names, str) or _is_list(names) for names in value.values())
-    return _is_list(value)
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list | tuple | set | frozenset) and all(isinstance(name, str) for name in value)
-
-
-def _option_text(change: Any) -> str:
-    """Return the kind of a column, its direction, or a change of the space, as the command line takes it."""
-    if isinstance(change, Mapping) or (isinstance(change, list | tuple | set | frozenset) and len(change) < 2):
-        return json.dumps(change, default=list)
-    values = change if isinstance(change, list | tuple | set | frozenset) else [change]
-    return ",".join(map(str, values))
-
-
-def _has_options(columns: Any) -> bool:
-    """Return whether the command line can name these columns or hyperparameters."""
-    return isinstance(columns, Mapping) and all(isinstance(column, str) and "=" not in column for column in columns)

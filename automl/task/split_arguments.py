@@ -11,6 +11,8 @@ import pandas as pd
 
 from automl.errors import InvalidInputError
 
+# Splitters on the command line: those of scikit-learn that have a number of folds and put each row into at most one.
+SPLITTERS = ("KFold", "StratifiedKFold", "GroupKFold", "StratifiedGroupKFold", "TimeSeriesSplit")
 ARRAY = None  # stands for times or groups that were given as an array, which the model does not keep
 
 
