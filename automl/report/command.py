@@ -35,15 +35,23 @@ def command_of(estimator: Any, changed: Mapping[str, Any]) -> tuple[str | None, 
     for name in (target,) if layout is None else layout.names:
         words += ["--target", "COLUMN" if name is None else str(name)]
     words += on_command_line(vars(estimator).get("_split_arguments", {}))
-    for name, value in changed.items():
-        if name == "callbacks":
-            continue
+    for name, value in _given(estimator, changed).items():
         found = OPTIONS[name](_option(name), value) if name in OPTIONS else None
         if found is None:
             shown = f"{name}=None" if value is None else f"this value of {name}"
             return None, f"The command line has no option for {shown}; use Python."
         words += found
     return _in_one_line(words)
+
+
+def _given(estimator: Any, changed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that the command must give, because the command line has another default."""
+    given = {name: value for name, value in changed.items() if name != "callbacks"}
+    if estimator.max_processor_seconds is not None:  # the command line then has no time budget by default
+        given["time_budget"] = estimator.time_budget
+        if estimator.time_budget is None:
+            del given["time_budget"]
+    return given
 
 
 def _option(name: str) -> str:

@@ -59,6 +59,8 @@ def _section(estimators, changes):
         {"guard": 0.1},
         {"guard": Guard(0.1, stop=True)},
         {"columns": {"zip code": "category"}, "noisy_labels": True, "verbose": False},
+        {"max_processor_seconds": 20},
+        {"max_processor_seconds": 20, "time_budget": None},
         {"max_processor_seconds": 20, "time_budget": 90, "max_trials": None, "random_state": np.int64(4)},
         {"memory_limit": 512.5, "trial_time_limit": 3, "max_predict_milliseconds": 9, "max_model_megabytes": 7},
         {"device": "cpu", "searcher": "random", "energy": "DEU", "initial_configurations": "default"},
