@@ -1,28 +1,38 @@
-"""The conclusion of a search: the ensemble of its results, and what its scores and attributes are computed from."""
+"""The conclusion of a search: the ensemble of its results, and what its scores and attributes are computed from.
+
+It is the same at the end of `fit` and for `automl.load` of a run directory.
+"""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 
-from automl.checks.predictions import RowPredictions, collect_predictions
+import pandas as pd
+
+from automl.checks.predictions import RowPredictions, collect_predictions, seconds_end
 from automl.ensemble.cost import typical_cost
-from automl.ensemble.estimate import OutOfFoldRecord, collect
+from automl.ensemble.estimate import UNKNOWN, OutOfFoldRecord, collect
 from automl.ensemble.finishing import finish_ensemble
-from automl.ensemble.frontier import FrontierRecord, collect_frontier
+from automl.ensemble.frontier import FrontierRecord, collect_frontier, kept_fold_bags
 from automl.ensemble.loading import ModelLoader
-from automl.ensemble.out_of_fold_scores import Records, scores_of_run
+from automl.ensemble.out_of_fold_scores import Records, scores_of_frontier, scores_of_run
 from automl.ensemble.score_curve import CurveRecord, collect_curve
-from automl.ensemble.selection import Ensemble, select_members
+from automl.ensemble.selection import Ensemble, FoldBag, select_members
 from automl.ensemble.size import members_within_size
+from automl.ensemble.slimming import AnyEstimate, meet_limit
 from automl.execute.machine import available_cpus
+from automl.interruption import unless_interrupted
 from automl.search.budget import Budget
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.history import RunHistory
+from automl.trials.initial_design import InitialDesign
 
 # Shares of the seconds that are left after the search, at which the parts of the conclusion end at the latest.
 _CHOICE_ENDS, _LOADING_ENDS, _DECISION_ENDS, _COLLECTION_ENDS = 0.4, 0.65, 0.75, 0.85
+_FRONTIER_SHARE = 0.02  # of the budget, which the measuring of smaller ensembles may take
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,25 @@ class SearchOutcome:
     budget: Budget
     random_state: int
     size: int
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """The result of a run."""
+
+    history: RunHistory
+    ensemble: Ensemble
+    out_of_fold: AnyEstimate  # None if `cv` orders the rows by time
+    stop_reason: str
+    guard_curve: pd.DataFrame | None = None
+    frontier: FrontierRecord | None = None
+    row_predictions: RowPredictions | None = None  # None after an interrupt
+    fold_bags: list[FoldBag] | None = None  # the fold models, where the ensemble holds models of all rows
+    initial_design: InitialDesign | None = None  # None while the search goes on
+    score_curve: CurveRecord | None = None  # None also where no two times can be compared, and for a smaller ensemble
+    conformal: Records | None = None  # None after an interrupt
+    earlier_seconds: float = 0.0  # of the budget, which earlier sessions of the run have used
+    is_smaller: bool = False  # whether `max_predict_milliseconds` has made the ensemble smaller
 
 
 def build_ensemble(outcome: SearchOutcome, n_workers: int) -> tuple[Ensemble, float]:
@@ -81,6 +110,66 @@ def build_ensemble(outcome: SearchOutcome, n_workers: int) -> tuple[Ensemble, fl
     ensemble = Ensemble.of_task(bags, task, n_threads)
     finish_ensemble(ensemble, history, artifacts, task, seed, started + _DECISION_ENDS * left, 0.05 * left)
     return ensemble, started + _COLLECTION_ENDS * left
+
+
+def estimate_of(outcome: SearchOutcome, ensemble: Ensemble, deadline: float) -> AnyEstimate:
+    """Return what the score of the ensemble can be estimated from, or why there is nothing; see `record_of`."""
+    record = unless_interrupted(partial(record_of, outcome, ensemble, deadline), "the model has no estimate_")
+    return UNKNOWN if record is None and outcome.task.has_estimate else record
+
+
+def conclude(
+    outcome: SearchOutcome, result: RunResult, limit: float | None, reading: float, for_prediction: bool = False
+) -> RunResult:
+    """Return the result of a run with what the attributes of its estimator are computed from.
+
+    An interrupt ends the current step only.
+
+    Parameters
+    ----------
+    result : RunResult
+        It holds the ensemble with all its models, and the estimate.
+    limit : float or None
+        Milliseconds in which the user wants a single row to be predicted.
+    reading : float
+        Milliseconds in which one row of the table is read.
+    for_prediction : bool
+        Whether to leave out what predictions do not need.
+    """
+    if limit is not None or not for_prediction:
+        result = _within_limit(outcome, result, limit, reading)
+    rows = curve = None
+    if not for_prediction:
+        rows = predictions_of(outcome, result.ensemble)
+        if not result.is_smaller:
+            curve = unless_interrupted(partial(curve_of, outcome), "the model has no score_over_time_")
+    if result.is_smaller and result.frontier is not None:
+        scoring = partial(scores_of_frontier, result.frontier, result.ensemble)
+        conformal = unless_interrupted(scoring, "the model predicts no intervals and no sets")
+    else:
+        conformal = conformal_of(outcome, result.ensemble, seconds_end(outcome.budget))
+    return replace(result, row_predictions=rows, score_curve=curve, conformal=conformal)
+
+
+def _within_limit(outcome: SearchOutcome, result: RunResult, limit: float | None, reading: float) -> RunResult:
+    """Return the result with what smaller ensembles are made of; its own ensemble is one of them if it needs to be."""
+    complete, estimate, budget = result.ensemble, result.out_of_fold, outcome.budget
+    end = float("inf")
+    if budget.seconds is not None:
+        left = budget.seconds - budget.estimate_seconds - budget.elapsed
+        end = time.monotonic() + min(budget.part(_FRONTIER_SHARE), 0.8 * left)
+    collecting = partial(frontier_of, outcome, complete, end, reading)
+    frontier = unless_interrupted(collecting, "the model has no frontier_")
+    if frontier is None:
+        return result
+    larger, known = [*complete.bags, *frontier.bags], (complete, frontier, estimate)
+    limiting = partial(meet_limit, *known, limit, outcome.task.X[:1], not outcome.history.repeats, budget.deadline)
+    lost = "the ensemble was not made smaller for max_predict_milliseconds"
+    ensemble, frontier, estimate = unless_interrupted(limiting, lost) or known
+    return replace(
+        result, ensemble=ensemble, frontier=frontier, out_of_fold=estimate,
+        fold_bags=result.fold_bags or kept_fold_bags(larger, ensemble), is_smaller=ensemble is not complete,
+    )  # fmt: skip
 
 
 def record_of(outcome: SearchOutcome, ensemble: Ensemble, deadline: float) -> OutOfFoldRecord | None:

@@ -13,6 +13,7 @@ from automl.callbacks import CallbackTasks
 from automl.checks.data_checks import DataChecks
 from automl.checks.predictions import RowPredictions
 from automl.checks.warning import DataWarning, log_lines
+from automl.conclusion import RunResult
 from automl.energy import EnergyMeter
 from automl.ensemble.estimate import UNKNOWN, Estimate
 from automl.ensemble.missing import LIMIT
@@ -28,7 +29,7 @@ from automl.persistence.unfinished import write_unfinished
 from automl.plurals import plural
 from automl.progress import Leader, Progress
 from automl.refit.rows import StoredRows, TrainingRows
-from automl.run import RunResult, run
+from automl.run import run
 from automl.search.budget import Budget, Used
 from automl.search.own_components import own_components
 from automl.search.user_space import user_space

@@ -10,32 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from automl.all_rows import with_stored_models
-from automl.checks.predictions import seconds_end
-from automl.conclusion import (
-    SearchOutcome,
-    build_ensemble,
-    conformal_of,
-    curve_of,
-    frontier_of,
-    predictions_of,
-    record_of,
-)
+from automl.checks.data_checks import DataChecks
+from automl.conclusion import RunResult, SearchOutcome, build_ensemble, conclude, estimate_of
 from automl.continuation import read_task
-from automl.ensemble.estimate import UNKNOWN
-from automl.ensemble.frontier import kept_fold_bags
 from automl.ensemble.loading import ModelLoader
 from automl.ensemble.missing import FOR_PREDICTION
-from automl.ensemble.out_of_fold_scores import scores_of_frontier
-from automl.ensemble.slimming import meet_limit
 from automl.errors import InvalidInputError
 from automl.execute.machine import available_cpus
 from automl.fitted.data_warnings import keep_constant
 from automl.fitting import GOES_ON, fitted_attributes, score_attributes
 from automl.persistence import check_loaded, load_model
+from automl.persistence.state import FOR_PREDICTION as NAMES_FOR_PREDICTION
 from automl.persistence.unfinished import Unfinished, read_unfinished
 from automl.plurals import plural
 from automl.refit.rows import StoredRows
-from automl.run import RunResult
 from automl.search.budget import Budget
 from automl.search.forecast import make_forecasts
 from automl.search.user_space import known_components
@@ -157,7 +145,9 @@ def _load_run(folder: Path, trusted: Collection[Any], for_prediction: bool) -> A
 def _build(unfinished: Unfinished, prepared: PreparedTask, reader: RunReader, for_prediction: bool) -> RunHistory:
     """Give the estimator the ensemble of the trials that have finished, and return their history."""
     estimator, task = unfinished.estimator, prepared.task
-    artifacts, budget = Artifacts(reader.folder), Budget(_SECONDS)
+    directory, artifacts = RunDirectory(reader.folder), Artifacts(reader.folder)
+    seconds = _SECONDS if reader.session is None else reader.session.budget_seconds
+    budget = Budget(None if seconds is None else _SECONDS)  # without a time budget, fit has not cut any step either
     evicted = find_evicted(reader.history.results, artifacts)
     usual_seconds = make_forecasts(task)[0].guess if unfinished.repeats else None
     history = RunHistory((r for r in reader.history.results if has_files(r, artifacts, evicted)), usual_seconds)
@@ -167,53 +157,30 @@ def _build(unfinished: Unfinished, prepared: PreparedTask, reader: RunReader, fo
             f"the run in '{reader.folder}' has no finished model yet; try again when its first trial has ended, which "
             f"'automl watch {reader.folder}' shows"
         )
-    seed, size = int((RunDirectory(reader.folder).about() or {})["seed"]), int(estimator.ensemble_size)
+    seed, size = int((directory.about() or {})["seed"]), int(estimator.ensemble_size)
     loader = ModelLoader(artifacts, task, budget, size, seed)
     outcome = SearchOutcome(history, artifacts, loader, task, budget, seed, size)
     ensemble, deadline = build_ensemble(outcome, available_cpus())
-    record = record_of(outcome, ensemble, deadline)
+    estimate, state = estimate_of(outcome, ensemble, deadline), _state(reader)
     fold_bags = ensemble.bags if task.trains_at_last else None
-    complete = with_stored_models(ensemble, history, artifacts, task)
-    result = RunResult(history, complete, UNKNOWN if record is None else record, _state(reader), fold_bags=fold_bags)
+    ensemble = with_stored_models(ensemble, history, artifacts, task)
+    if seconds is not None:  # each of the other steps has a share of the seconds, and no less than in fit
+        outcome = replace(outcome, budget=Budget(max(seconds, _SECONDS)))
     limit = python_number(estimator.max_predict_milliseconds)
-    if not for_prediction or limit is not None:
-        result = _with_frontier(result, outcome, unfinished.reading, limit)
-    if result.frontier is not None and result.ensemble is not complete:
-        scores = scores_of_frontier(result.frontier, result.ensemble)
-        result = replace(result, conformal=scores, is_smaller=True)
-    else:
-        curve = None if for_prediction else curve_of(outcome)
-        result = replace(result, conformal=conformal_of(outcome, complete), score_curve=curve)
+    result = RunResult(history, ensemble, estimate, state, directory.guard_curve(), fold_bags=fold_bags)
+    result = conclude(outcome, result, limit, unfinished.reading, for_prediction)
     if for_prediction:
-        result = replace(result, frontier=None)
-    else:
-        result = replace(result, row_predictions=predictions_of(outcome, result.ensemble))
-    vars(estimator).update(fitted_attributes(prepared, result))
-    if for_prediction:
+        attributes = fitted_attributes(prepared, result)
+        vars(estimator).update({n: value for n, value in attributes.items() if n in NAMES_FOR_PREDICTION})
         estimator._changed_by = FOR_PREDICTION
+        return history
+    checks = DataChecks(prepared, logger.debug)  # fit has shown their lines
+    checks.before_search()
+    checks.after_search(result.row_predictions, outcome.budget)
+    vars(estimator).update(fitted_attributes(prepared, result, checks.warnings))
     vars(estimator).update(score_attributes(task, result.ensemble, result.row_predictions))
     keep_constant(estimator, task)
     return history
-
-
-def _with_frontier(result: RunResult, outcome: SearchOutcome, reading: float, limit: float | None) -> RunResult:
-    """Return the result with what smaller ensembles are made of; its own ensemble is one of them if it needs to be.
-
-    Parameters
-    ----------
-    reading, limit : float, float or None
-        Milliseconds in which one row of the table is read, and those in which the user wants it to be predicted.
-    """
-    complete, deadline = result.ensemble, outcome.budget.deadline
-    frontier = frontier_of(outcome, complete, seconds_end(outcome.budget), reading)
-    if frontier is None:
-        return result
-    larger, measured = [*complete.bags, *frontier.bags], not outcome.history.repeats
-    ensemble, frontier, estimate = meet_limit(
-        complete, frontier, result.out_of_fold, limit, outcome.task.X[:1], measured, deadline
-    )
-    fold_bags = kept_fold_bags(larger, ensemble)
-    return replace(result, ensemble=ensemble, frontier=frontier, out_of_fold=estimate, fold_bags=fold_bags)
 
 
 def _state(reader: RunReader) -> str:

@@ -16,25 +16,12 @@ from ConfigSpace import ConfigurationSpace
 
 from automl.all_rows import reserve_seconds, reserved_share, train_members, with_stored_models
 from automl.callbacks import CallbackTasks, leading_ensemble
-from automl.checks.predictions import RowPredictions, seconds_end
-from automl.conclusion import (
-    SearchOutcome,
-    build_ensemble,
-    conformal_of,
-    curve_of,
-    frontier_of,
-    predictions_of,
-    record_of,
-)
+from automl.conclusion import RunResult, SearchOutcome, build_ensemble, conclude, estimate_of
 from automl.endings import budget_ending, why_nothing
-from automl.ensemble.estimate import UNKNOWN
-from automl.ensemble.frontier import FrontierRecord, kept_fold_bags
 from automl.ensemble.loading import ModelLoader
 from automl.ensemble.objectives import further_values
-from automl.ensemble.out_of_fold_scores import Records, scores_of_frontier
-from automl.ensemble.score_curve import CurveRecord
-from automl.ensemble.selection import Ensemble, FoldBag
-from automl.ensemble.slimming import AnyEstimate, meet_limit
+from automl.ensemble.selection import Ensemble
+from automl.ensemble.slimming import AnyEstimate
 from automl.errors import NothingFittedError, NoWorkersError
 from automl.execute.base import Executor
 from automl.execute.catalog import make_executor
@@ -75,27 +62,7 @@ from pipelines.space import choices, unavailable_components
 
 logger = logging.getLogger(__name__)
 
-_FRONTIER_SHARE = 0.02  # of the budget, which the measuring of smaller ensembles may take
 _ESTIMATE_SHARE = 0.01  # of the budget, for the estimate at least; the choice of the ensemble mostly leaves it more
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """The result of a run."""
-
-    history: RunHistory
-    ensemble: Ensemble
-    out_of_fold: AnyEstimate  # None if `cv` orders the rows by time
-    stop_reason: str
-    guard_curve: pd.DataFrame | None = None
-    frontier: FrontierRecord | None = None
-    row_predictions: RowPredictions | None = None  # None after an interrupt
-    fold_bags: list[FoldBag] | None = None  # the fold models, where the ensemble holds models of all rows
-    initial_design: InitialDesign | None = None  # None while the search goes on
-    score_curve: CurveRecord | None = None  # None also where no two times can be compared, and for a smaller ensemble
-    conformal: Records | None = None  # None after an interrupt
-    earlier_seconds: float = 0.0  # of the budget, which earlier sessions of the run have used
-    is_smaller: bool = False  # whether `max_predict_milliseconds` has made the ensemble smaller
 
 
 @dataclass(frozen=True)
@@ -317,32 +284,13 @@ def _finish(settings: RunSettings, place: _Place, prepared: _Prepared, found: _F
         ensemble = unless_interrupted(training, lost) or ensemble
     adding = partial(with_stored_models, ensemble, outcome.history, outcome.artifacts, outcome.task)
     ensemble = unless_interrupted(adding, "stored models of all rows do not predict") or ensemble
-    complete = ensemble
-    frontier = None if interrupted else _frontier(outcome, ensemble, settings.reading)
-    if frontier is not None:
-        known, limit = (ensemble, frontier, estimate), settings.max_predict_milliseconds
-        larger = [*ensemble.bags, *frontier.bags]
-        measured = not outcome.history.repeats
-        limiting = partial(meet_limit, *known, limit, outcome.task.X[:1], measured, outcome.budget.deadline)
-        lost = "the ensemble was not made smaller for max_predict_milliseconds"
-        ensemble, frontier, estimate = unless_interrupted(limiting, lost) or known
-        fold_bags = fold_bags or kept_fold_bags(larger, ensemble)
-    is_smaller = ensemble is not complete
-    curve = None if found.monitor is None else _guard_curve(found.monitor, outcome, ensemble)
-    each = None if interrupted else predictions_of(outcome, ensemble)
+    result = RunResult(outcome.history, ensemble, estimate, stop_reason, fold_bags=fold_bags)
+    if not interrupted:
+        result = conclude(outcome, result, settings.max_predict_milliseconds, settings.reading)
+    curve = None if found.monitor is None else _guard_curve(found.monitor, outcome, result.ensemble, place.directory)
     place.session.enter(Phase.ENDED, stop_reason)
-    scores = conformal = None
-    if not interrupted and not is_smaller:
-        scores = unless_interrupted(partial(curve_of, outcome), "the model has no score_over_time_")
-    if is_smaller and frontier is not None:
-        scoring = partial(scores_of_frontier, frontier, ensemble)
-        conformal = unless_interrupted(scoring, "the model predicts no intervals and no sets")
-    elif not interrupted:
-        conformal = conformal_of(outcome, ensemble, seconds_end(outcome.budget))
-    return RunResult(
-        outcome.history, ensemble, estimate, stop_reason, curve, frontier, each, fold_bags, prepared.design, scores,
-        conformal, 0.0 if place.directory is None else place.directory.elapsed, is_smaller,
-    )  # fmt: skip
+    earlier = 0.0 if place.directory is None else place.directory.elapsed
+    return replace(result, guard_curve=curve, initial_design=prepared.design, earlier_seconds=earlier)
 
 
 def _without_unusable(budget: Budget, used: Used, known: Sequence[TrialResult]) -> Budget:
@@ -436,32 +384,20 @@ def _conclude_even_if_interrupted(outcome: SearchOutcome, executor: Executor) ->
         outcome.loader.finish()
         outcome, interrupted = replace(outcome, size=1), True
         ensemble, deadline = build_ensemble(outcome, n_workers)
-    record = unless_interrupted(partial(record_of, outcome, ensemble, deadline), "the model has no estimate_")
-    return ensemble, UNKNOWN if record is None and outcome.task.has_estimate else record, interrupted
+    return ensemble, estimate_of(outcome, ensemble, deadline), interrupted
 
 
-def _frontier(outcome: SearchOutcome, ensemble: Ensemble, reading: float) -> FrontierRecord | None:
-    """Return what smaller ensembles are made of; None after an interrupt, or if no fold models predict.
-
-    Parameters
-    ----------
-    reading : float
-        Milliseconds in which one row of the table is read.
-    """
-    budget, left = outcome.budget, float("inf")
-    if budget.seconds is not None:
-        left = budget.seconds - budget.estimate_seconds - budget.elapsed
-        left = min(budget.part(_FRONTIER_SHARE), 0.8 * left)
-    step = partial(frontier_of, outcome, ensemble, time.monotonic() + left, reading)
-    return unless_interrupted(step, "the model has no frontier_")
-
-
-def _guard_curve(monitor: GuardMonitor, outcome: SearchOutcome, ensemble: Ensemble) -> pd.DataFrame:
+def _guard_curve(
+    monitor: GuardMonitor, outcome: SearchOutcome, ensemble: Ensemble, directory: RunDirectory | None
+) -> pd.DataFrame:
     """Return the curve of the guard, which ends with the ensemble unless the user interrupts its scoring."""
-    try:
-        monitor.finish(ensemble, outcome.history, outcome.budget.elapsed)
-    except KeyboardInterrupt:
-        logger.warning("interrupted: guard_curve_ lacks the row of the ensemble")
+    finishing = partial(monitor.finish, ensemble, outcome.history, outcome.budget.elapsed)
+    unless_interrupted(finishing, "guard_curve_ lacks the row of the ensemble")
+    if directory is not None:
+        try:
+            directory.keep_guard_curve(monitor.curve)
+        except (OSError, KeyboardInterrupt) as error:  # the model is complete
+            logger.warning("the curve of the guard is not in the run directory, where load looks for it: %r", error)
     return monitor.curve
 
 

@@ -24,7 +24,7 @@ def why_missing(estimator: Any, otherwise: str) -> str:
         The cause where neither a later method nor an interrupt explains it.
     """
     known = vars(estimator)
-    cause = known.get("_changed_by", "") if "_warnings" in known else FOR_PREDICTION
+    cause = known.get("_changed_by", "" if "history_" in known else FOR_PREDICTION)
     if cause in _CAUSES:
         return _CAUSES[cause]
     if "retune_report_" in known:

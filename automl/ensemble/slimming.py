@@ -241,6 +241,6 @@ def within_limit(
         f"max_predict_milliseconds={limit:g} cannot be met; the fastest ensemble takes {short_number(taken, 2)} ms for "
         f"one row, of which the reading of the row takes {short_number(record.overhead, 2)} ms",
         UserWarning,
-        stacklevel=8,
+        stacklevel=11,
     )
     return chosen, smaller_record(record, entry)

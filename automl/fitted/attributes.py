@@ -292,7 +292,8 @@ class FittedAttributes:
         Raises
         ------
         AttributeError
-            If `fit` was called without the argument `guard`.
+            If `fit` was called without the argument `guard`, after `retune`, or if the model comes from a run
+            directory in which no `fit` has ended.
 
         Examples
         --------
@@ -305,7 +306,7 @@ class FittedAttributes:
         """
         check_is_fitted(self, "_ensemble")
         if self._guard_curve is None:
-            raise AttributeError("there is no guard_curve_ without the argument guard, for example guard=0.1")
+            raise AttributeError(f"there is no guard_curve_ {_why_no_guard_curve(self)}")
         return self._guard_curve
 
     @property
@@ -361,3 +362,14 @@ class FittedAttributes:
         elif self._is_classifier:
             model = LabelDecoder(model, self.classes_)
         return Pipeline([("table", copy.deepcopy(self._reader.fixed())), *steps, (name, model)])
+
+
+def _why_no_guard_curve(estimator: Any) -> str:
+    if estimator.guard is None:
+        return "without the argument guard, for example guard=0.1"
+    if "retune_report_" in vars(estimator):
+        return "after retune, which searches without a guard; use the estimator that fit has returned"
+    return (
+        "yet: only the end of fit writes it, in a run directory as guard.json; wait for this end, or call fit with the "
+        "same store again"
+    )

@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from automl.ensemble.missing import FOR_PREDICTION
 from automl.errors import InvalidInputError
 from automl.persistence.manifest import (
     ARGUMENTS,
@@ -112,6 +113,8 @@ def _read_estimator(folder: Path, files: Mapping[str, Any], trusted: frozenset[s
         attributes = attributes | external.read(SEARCH, known)
     estimator = kind.__new__(kind)
     vars(estimator).update(parameters | attributes)
+    if for_prediction:
+        estimator._changed_by = FOR_PREDICTION
     return estimator
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from filelock import Timeout
 
 from automl.errors import InvalidInputError
@@ -26,6 +27,7 @@ FORMAT = 3  # of the files in a run directory; rises when runs of earlier versio
 _LOCK = ".lock"
 _DROP_LOCK, _DROP_SECONDS = ".drop.lock", 10.0  # the lock of `DROPPED`, and the seconds to wait for it
 _STOP = "stop"  # the file that asks the search to end
+_GUARD = "guard.json"  # the curve of the guard at the end of the last session
 DROPPED = "dropped.json"  # the model families of which the search proposes no more trials
 
 
@@ -83,7 +85,9 @@ class RunDirectory:
             if path.exists() and not path.read_bytes().endswith(b"\n"):
                 with path.open("a") as file:  # a killed run left half a line; the next line must not be joined to it
                     file.write("\n")
-            return self.read()
+            results = self.read()
+            (self.folder / _GUARD).unlink(missing_ok=True)  # it ends with the ensemble of an earlier session
+            return results
         except BaseException:
             self.close()
             raise
@@ -114,6 +118,23 @@ class RunDirectory:
                     f"{python_hint(about.get('python'))}; name an empty folder, or give the component another name"
                 )
         return known
+
+    def keep_guard_curve(self, curve: pd.DataFrame) -> None:
+        """Keep the curve of the guard until the next session begins.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        """
+        write_text(self.folder / _GUARD, json.dumps(curve.to_dict("list")))
+
+    def guard_curve(self) -> pd.DataFrame | None:
+        """Return the curve of the guard; None where no session has ended, or where the file cannot be read."""
+        try:
+            return pd.DataFrame(json.loads((self.folder / _GUARD).read_text()))
+        except (OSError, ValueError):
+            return None
 
     @property
     def is_stop_requested(self) -> bool:

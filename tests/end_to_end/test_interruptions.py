@@ -186,7 +186,7 @@ def test_ctrl_c_in_the_last_training_keeps_the_models_of_all_rows_of_earlier_ses
         ("automl.checks.predictions._collect", "the model has no suspect_labels_"),
         ("automl.conclusion.collect_curve", "the model has no score_over_time_"),
         ("automl.ensemble.out_of_fold_scores.collect_scores", "the model predicts no intervals and no sets"),
-        ("automl.run.scores_of_frontier", "the model predicts no intervals and no sets"),
+        ("automl.conclusion.scores_of_frontier", "the model predicts no intervals and no sets"),
         ("automl.trials.run_directory.RunDirectory.close", "temporary files of the run may be left"),
         ("automl.checks.data_checks.check_leak", "no column was compared with the ensemble"),
         ("automl.fitting.score_metrics", "the model has no metric_scores_"),
@@ -210,7 +210,7 @@ def test_ctrl_c_in_any_step_after_the_ensemble_was_built_returns_it(step, lost, 
         return own(*args, **kwargs)
 
     done, own = [], resolve_name(step)
-    monkeypatch.setattr("automl.run.record_of", remember)
+    monkeypatch.setattr("automl.conclusion.record_of", remember)
     monkeypatch.setattr(step, interrupt)
     if "all_rows" in step:  # large tables only get models of all rows
         monkeypatch.setattr("automl.task.task._MANY_ROWS", 100)

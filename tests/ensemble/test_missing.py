@@ -94,10 +94,12 @@ def test_the_model_was_loaded_for_prediction(fitted, kind, tmp_path):
     else:
         _fit({"store": tmp_path})
     model = load(tmp_path, for_prediction=True)
-    for name in ("score_over_time_", "frontier_", "metric_scores_"):
-        assert _why(model, name) == (
-            "the model was loaded with for_prediction=True, which leaves out the search; load it without"
-        )
+    model.save(tmp_path / "again")
+    for loaded in (model, load(tmp_path / "again")):
+        for name in ("score_over_time_", "frontier_", "metric_scores_", "warnings_", "leaderboard_"):
+            assert _why(loaded, name) == (
+                "the model was loaded with for_prediction=True, which leaves out the search; load it without"
+            )
 
 
 def test_the_fit_was_interrupted():

@@ -13,10 +13,12 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
 from sklearn.metrics import make_scorer
+from sklearn.model_selection import TimeSeriesSplit
 
 import automl
 from automl import AutoMLClassifier
 from automl.errors import InvalidInputError
+from automl.fitted.costs import OWN_WORK
 from automl.report.reproduce import make_reproduce_section
 from automl.task.task import ALL_ROWS
 from automl.trials.artifacts import Artifacts
@@ -24,6 +26,7 @@ from tests.factories import FAST
 
 X, Y = load_iris(return_X_y=True, as_frame=True)
 LABELS = Y.map({0: "low", 1: "middle", 2: "high"}).rename("size")
+TABLE = X.assign(customer_id=range(5_000, 5_900, 6))
 SETTINGS = FAST | {"include": ["decision_tree", "lda"], "max_trials": 3}
 DYING = """
 import os, sys
@@ -103,9 +106,66 @@ def test_the_scores_of_a_run_are_those_of_its_fit(run):
 def test_a_run_that_is_loaded_for_prediction_says_so(run):
     loaded = automl.load(run[0].store, for_prediction=True)
     np.testing.assert_array_equal(loaded.predict(X), run[0].predict(X))
-    for name in ("frontier_", "metric_scores_", "suspect_labels_", "score_over_time_"):
+    others = ("warnings_", "guard_curve_", "leaderboard_", "estimate_")
+    for name in ("frontier_", "metric_scores_", "suspect_labels_", "score_over_time_", *others):
         with pytest.raises(AttributeError, match="for_prediction=True"):
             getattr(loaded, name)
+
+
+def attributes(model):
+    """Return all public attributes of a fitted model as texts, and why it lacks the others."""
+    found = {}
+    for name in (name for name in dir(model) if name.endswith("_") and not name.startswith("_")):
+        try:
+            value = getattr(model, name)
+        except AttributeError as error:
+            value = str(error)
+        if name == "best_pipeline_":
+            value = value.predict_proba(TABLE).tolist()
+        elif name == "costs_":  # the process of fit has measured its own work and the energy, for no later process
+            value = value.loc[value["fate"] != OWN_WORK, "family":"peak_memory"]
+        elif name == "cv_results_":
+            value = pd.DataFrame(value)
+        elif name == "history_":
+            value = list(value)
+        found[name] = value.to_csv() if isinstance(value, pd.DataFrame) else repr(value)
+    return found
+
+
+@pytest.mark.filterwarnings("ignore:max_predict_milliseconds")
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"guard": 0.2},
+        {"guard": 0.2, "max_predict_milliseconds": 1e-4},
+        {"cv": TimeSeriesSplit(3)},
+    ],
+)
+def test_a_run_has_all_attributes_of_its_fit(settings, tmp_path):
+    fitting = SETTINGS | {"scoring": ["neg_log_loss", "accuracy"]} | settings
+    clf = AutoMLClassifier(**fitting, store=tmp_path / "run").fit(TABLE, LABELS.sample(frac=1, random_state=0))
+    loaded = automl.load(tmp_path / "run")
+    assert [each.code for each in clf.warnings_]
+    assert attributes(loaded) == attributes(clf)
+
+
+def test_a_run_before_the_end_of_its_fit_has_no_curve_of_the_guard(tmp_path):
+    seen = []
+
+    def look(result, history):
+        seen.append(automl.load(tmp_path))
+
+    clf = AutoMLClassifier(**SETTINGS | {"max_trials": 1}, guard=0.2, store=tmp_path, callbacks=[look])
+    clf.fit(TABLE, LABELS).set_params(max_trials=2).fit(TABLE, LABELS)
+    assert len(seen) == 2
+    for model in seen:
+        assert [each.code for each in model.warnings_] == [each.code for each in clf.warnings_]
+        with pytest.raises(AttributeError, match="guard_curve_ yet: only the end of fit writes it"):
+            _ = model.guard_curve_
+    assert automl.load(tmp_path).guard_curve_.equals(clf.guard_curve_)
+    (tmp_path / "guard.json").write_text("[")
+    with pytest.raises(AttributeError, match=r"guard_curve_ yet: .*guard\.json"):
+        _ = automl.load(tmp_path).guard_curve_
 
 
 @pytest.mark.filterwarnings("ignore:the sets are approximate")

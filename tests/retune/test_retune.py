@@ -56,6 +56,12 @@ def test_a_model_of_the_new_rows_is_called_better(model, retuned):
     assert retuned.score(X, y) > model.score(X, y) + 1
 
 
+def test_the_new_model_has_no_curve_of_a_guard():
+    model = AutoMLRegressor(**SETTINGS | {"max_trials": 1}, guard=0.2).fit(*OLD)
+    with pytest.raises(AttributeError, match="after retune, which searches without a guard"):
+        _ = model.retune(*NEW, seconds=None, max_trials=1).guard_curve_
+
+
 def test_the_old_model_and_its_parameters_stay(model, retuned):
     assert not hasattr(model, "retune_report_")
     assert model._reader.n_rows_ == N_OLD
