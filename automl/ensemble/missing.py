@@ -27,10 +27,12 @@ def why_missing(estimator: Any, otherwise: str) -> str:
     cause = known.get("_changed_by", "" if "history_" in known else FOR_PREDICTION)
     if cause in _CAUSES:
         return _CAUSES[cause]
+    is_older = "_changed_by" not in known  # an earlier version has saved the model
     if "retune_report_" in known:
-        if cause == REFIT and otherwise != NOT_READ:  # out-of-fold predictions are read before the models are replaced
+        # Retune reads out-of-fold predictions before it replaces the models.
+        if (cause == REFIT or is_older) and otherwise != NOT_READ:
             return "retune has replaced the models of its search; only fit keeps such models"
-    elif cause == REFIT or "refit_report_" in known:
+    elif cause == REFIT or (is_older and "refit_report_" in known):
         return "refit has replaced the models of the search; use the estimator that still has them"
     if known.get("stop_reason_") == "interrupted":
         return "the fit was interrupted; call fit again, which continues the run where store is set"

@@ -292,8 +292,8 @@ class FittedAttributes:
         Raises
         ------
         AttributeError
-            If `fit` was called without the argument `guard`, after `retune`, or if the model comes from a run
-            directory in which no `fit` has ended.
+            If `fit` was called without the argument `guard`, after `retune`, which searches without a guard, or if the
+            model comes from a run directory in which no `fit` has ended.
 
         Examples
         --------

@@ -117,6 +117,16 @@ def test_a_retuned_model_is_saved_and_refitted(retuned, tmp_path):
         retuned.more(max_trials=1)
 
 
+def test_a_retuned_model_names_the_true_cause_of_what_it_lacks():
+    settings = SETTINGS | {"max_trials": 1, "include": ["ridge"]}
+    retuned = AutoMLRegressor(**settings, guard=0.2).fit(*OLD).retune(*NEW, seconds=None, max_trials=2)
+    for name in ("frontier_", "score_over_time_"):
+        with pytest.raises(AttributeError, match="retune has replaced the models of its search; only fit"):
+            getattr(retuned, name)
+    with pytest.raises(AttributeError, match="after retune, which searches without a guard"):
+        _ = retuned.guard_curve_
+
+
 def test_rows_without_a_change_give_no_clear_difference(model):
     same = model.retune(*make_rows(90, 3), seconds=None, max_trials=1).retune_report_
     assert not same.is_better
