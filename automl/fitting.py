@@ -15,6 +15,7 @@ from automl.checks.predictions import RowPredictions
 from automl.checks.warning import DataWarning, log_lines
 from automl.conclusion import RunResult
 from automl.energy import EnergyMeter
+from automl.ensemble.copies import forget_earlier_fit
 from automl.ensemble.estimate import UNKNOWN, Estimate
 from automl.ensemble.missing import LIMIT
 from automl.ensemble.selection import Ensemble
@@ -47,15 +48,6 @@ from pipelines.configuration import Configuration
 from pipelines.table.summary import notices
 
 GOES_ON = "the search goes on"
-_OF_EARLIER_FITS = (
-    "refit_report_",
-    "retune_report_",
-    "_refit_facts",
-    "_fold_bags",
-    "_sketch",
-    "feature_names_in_",
-    "_has_warned_of_intervals",
-)
 
 
 def search_and_keep(
@@ -112,8 +104,7 @@ def search_and_keep(
         result = run(task, replace(settings, reading=reading, used=used, earlier=earlier, on_open=keep))
         budget = replace(budget, started=started - result.earlier_seconds, earlier=result.earlier_seconds)
         checks.after_search(result.row_predictions, budget)
-        for name in _OF_EARLIER_FITS:
-            vars(estimator).pop(name, None)
+        forget_earlier_fit(estimator)
         attributes = fitted_attributes(prepared, result, checks.warnings)
         scoring = partial(score_attributes, task, result.ensemble, result.row_predictions)
         lost = "the model has no metric_scores_, and no scores by target or quantile"

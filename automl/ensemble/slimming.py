@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 import warnings
@@ -11,6 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from automl.ensemble.copies import Subject, derived_copy
 from automl.ensemble.estimate import OF_SMALLER_ENSEMBLE, UNKNOWN, Estimate, OutOfFoldRecord
 from automl.ensemble.frontier import (
     Entry,
@@ -70,16 +70,13 @@ def choose(estimator: Any, row: int) -> Any:
 def _with_entry(estimator: Any, entry: Entry) -> Any:
     """Return a copy of a fitted estimator with the ensemble of an entry of its frontier."""
     record = known_record(estimator)
-    new = copy.copy(estimator)
+    new = derived_copy(estimator, SLIM, (Subject.MODELS, Subject.MEMBERS))
     new._ensemble = smaller_ensemble(record, estimator._ensemble, entry)
     larger = vars(estimator).get("_fold_bags") or [*estimator._ensemble.bags, *record.bags]
     new._fold_bags = kept_fold_bags(larger, new._ensemble)
     new._frontier = smaller_record(record, entry)
     new._conformal = scores_of_frontier(new._frontier, new._ensemble)
     new._estimate = entry_estimate(entry)
-    new._score_curve = new._metric_scores = new._quantile_scores = None  # they are those of the larger ensemble
-    new._stored_run = None  # its ensemble is the larger one
-    new._changed_by = SLIM
     return new
 
 

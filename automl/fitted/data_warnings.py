@@ -62,10 +62,7 @@ def constant_warnings(estimator: Any, estimate: Estimate | None) -> list[DataWar
         out-of-fold rows is compared with that of the constant.
     """
     found = [text for text in [_of_ensemble(estimator, estimate)] if text]
-    known = vars(estimator)
-    # After slim, and after refit on new rows, which both remove _metric_scores, _target_scores describes another model.
-    of_targets = known.get("_target_scores") if known.get("_metric_scores") else None
-    for name, score, constant in of_targets or ():
+    for name, score, constant in vars(estimator).get("_target_scores") or ():
         if score <= constant:
             numbers = f"{score:.4g}, that of the constant {constant:.4g}"
             found.append(

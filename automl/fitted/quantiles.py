@@ -74,8 +74,7 @@ class Quantiles:
         """
         Out-of-fold score and coverage of the ensemble for each of the quantiles.
 
-        The ensemble is the one that `fit` has returned. The scores are in the unit of the target, and not corrected for
-        the search.
+        The scores are in the unit of the target, and not corrected for the search.
 
         Returns
         -------

@@ -53,8 +53,7 @@ class SeveralTargets:
         """
         Out-of-fold score of the ensemble for each of several targets.
 
-        The ensemble is the one that `fit` has returned. The scores are in the unit of the target, and not corrected for
-        the search.
+        The scores are in the unit of the target, and not corrected for the search.
 
         Returns
         -------
@@ -65,8 +64,8 @@ class SeveralTargets:
         Raises
         ------
         AttributeError
-            If there is one target, if `scoring` is an object that scores all targets at once, or if the fit was
-            interrupted.
+            If there is one target, if `scoring` is an object that scores all targets at once, if the fit was
+            interrupted, and after `refit` with new rows and `slim`, which change the ensemble.
 
         Examples
         --------

@@ -57,7 +57,7 @@ class Slimming:
         (442,)
         """
         check_is_fitted(self, "_ensemble")
-        return with_own_predictions(slim(self, milliseconds, megabytes, max_loss))
+        return with_own_predictions(slim(self, milliseconds, megabytes, max_loss), self)
 
     def choose(self, row: int) -> Self:
         """
@@ -95,14 +95,13 @@ class Slimming:
         'ridge (1.00, 1 model)'
         """
         check_is_fitted(self, "_ensemble")
-        return with_own_predictions(choose(self, row))
+        return with_own_predictions(choose(self, row), self)
 
 
-def with_own_predictions(new: Any) -> Any:
+def with_own_predictions(new: Any, larger: Any) -> Any:
     """Give an estimator the out-of-fold predictions of its smaller ensemble, none where rows are not known."""
     record: FrontierRecord = new._frontier
-    old: RowPredictions | None = vars(new).get("_row_predictions")
-    new._row_predictions = None
+    old: RowPredictions | None = vars(larger).get("_row_predictions")
     if old is not None and record.rows is not None:
         rows, first, place = np.unique(record.rows, return_index=True, return_inverse=True)
         each = np.tensordot(record.weights, record.predictions.astype(np.float64), 1)

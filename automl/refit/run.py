@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automl.checks.data_checks import DataChecks
+from automl.ensemble.copies import Subject, derived_copy
 from automl.ensemble.estimate import UNKNOWN
 from automl.ensemble.missing import REFIT
 from automl.ensemble.out_of_fold_scores import OF_REFIT, Records, collect_scores, known_records, of_refit
@@ -206,12 +206,9 @@ def train_on_kept_rows(estimator: Any, deadline: float = float("inf")) -> Any:
     models, failed = _in_workers(estimator, task, training)
     if not models:
         raise NothingFittedError(f"no member of the ensemble could be trained on all rows: {_reasons(failed)}")
-    new = copy.copy(estimator)
-    vars(new).pop("retune_report_", None)
+    new = derived_copy(estimator, REFIT, (Subject.MODELS,))
     new._ensemble = replace(ensemble, bags=replace_models(ensemble.bags, models, failed))
-    new._frontier = new._score_curve = new._stored_run = None  # they describe the fold models
     new._constant = constant_of_model(metric, rows.y, rows.sample_weight)
-    new._changed_by = REFIT
     if "_estimate" in vars(estimator):  # a model that was loaded for prediction only has none
         new._estimate = of_fold_models(estimator._estimate)
     new._fold_bags = getattr(estimator, "_fold_bags", None) or ensemble.bags
@@ -417,22 +414,16 @@ def _with_own_shift(
 
 def _copy_with(estimator: Any, prepared: PreparedTask, ensemble: Ensemble, notes: list[str]) -> Any:
     """Return a copy of the estimator with the reader, the rows and the ensemble of the new rows."""
-    new, reader = copy.copy(estimator), prepared.reader
+    new, reader = derived_copy(estimator, REFIT, (Subject.MODELS, Subject.MEMBERS, Subject.ROWS)), prepared.reader
     keep_reasons(reader, estimator._reader)
     new._ensemble, new._reader, new._metric = ensemble, reader, prepared.task.metric.without_table()
     new._rows = rows = TrainingRows.from_task(prepared.task)
     new._constant = constant_of_model(new._metric, rows.y, rows.sample_weight)
-    # They describe the fold models, or the rows of fit.
-    new._frontier = new._row_predictions = new._score_curve = new._stored_run = None
-    new._metric_scores = new._quantile_scores = new._sensitive = None
-    new._changed_by = REFIT
     checks = DataChecks(prepared, logger.info)
     unless_interrupted(checks.before_search, "warnings_ is not complete", notes.append)
     new._warnings = checks.warnings
     new.scorer_ = prepared.task.metric.scorer
     new.n_features_in_ = reader.n_features_in_
-    for name in ("feature_names_in_", "_sketch", "retune_report_"):
-        new.__dict__.pop(name, None)
     if hasattr(reader, "feature_names_in_"):
         new.feature_names_in_ = reader.feature_names_in_
     return new
