@@ -18,6 +18,7 @@ from automl.energy import check_energy
 from automl.errors import InvalidInputError, check_names
 from automl.execute.catalog import EXECUTORS
 from automl.guard import make_guard
+from automl.limits import LARGEST
 from automl.persistence import check_loaded, takes_files
 from automl.search.catalog import SEARCHERS
 from automl.search.initial import DESIGNS
@@ -30,7 +31,7 @@ from automl.task.objectives import SCORE, check_objectives, further_objectives
 from automl.task.ordered_classes import NAMES as ORDERED_NAMES
 from automl.task.quantiles import check_quantiles
 from automl.task.several_metrics import named_scorers
-from automl.task.validation import LARGEST, is_number, is_whole_number, python_number
+from automl.task.validation import is_number, is_whole_number, python_number
 from automl.trials.leaderboard import COLUMNS as LEADERBOARD
 from automl.trials.leaderboard import FIDELITY
 from automl.trials.run_directory import RunDirectory

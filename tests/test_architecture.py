@@ -69,6 +69,7 @@ ORDER = {
     ],
     "automl": [
         "errors",
+        "limits",
         "plurals",
         "markdown",
         "paired_test",

@@ -16,8 +16,9 @@ from automl.fit_log import attach_handler, detach_handler
 from automl.jobs.folders import LockedError, lock, summarize, write_summary
 from automl.jobs.job import Batch, Resources
 from automl.jobs.spec import read_batch
+from automl.limits import LARGEST
 from automl.plurals import plural
-from automl.task.validation import LARGEST, python_number
+from automl.task.validation import python_number
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from automl.errors import InvalidInputError
-from automl.task.validation import LARGEST
+from automl.limits import LARGEST
 
 _NAME = r"[A-Za-z_][\w.]*"
 _TEXT = {"type": "string", "pattern": r"\S"}

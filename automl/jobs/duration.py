@@ -8,7 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from automl.jobs.job import Job, Resources
-from automl.task.validation import LARGEST
+from automl.limits import LARGEST
 
 if TYPE_CHECKING:
     from automl.jobs.queue import JobRecord

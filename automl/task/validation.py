@@ -38,9 +38,6 @@ TWO_CLASSES = {
 }
 
 
-LARGEST = 1e300  # a float holds no whole number above 1.8e308, and sums of larger floats would be infinite
-
-
 def is_number(value: Any) -> bool:
     """Return whether a value is a real number of any library; truth values and durations are not numbers."""
     return isinstance(value, Real) and not isinstance(value, bool | np.bool_ | np.timedelta64)
