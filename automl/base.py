@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from types import FunctionType
 from typing import Any, Self
 
 import numpy as np
@@ -79,81 +78,45 @@ class BaseAutoML(
     """The parts that classifier and regressor share."""
 
     _is_classifier: bool
-    positive_label: Any = None  # a parameter of the classifier alone
+    # The parameters, which both estimators list in their own `__init__`: help and errors then name the right class.
+    time_budget: float | None
+    max_trials: int | None
+    max_processor_seconds: float | None
+    scoring: Any
+    objectives: Sequence[str]
+    cv: Any
+    n_jobs: int | None
+    memory_limit: float | None
+    trial_time_limit: float | None
+    device: str
+    include: Sequence[str] | Mapping[str, Sequence[str]]
+    exclude: Sequence[str] | Mapping[str, Sequence[str]]
+    space: Mapping[str, Any] | None
+    components: Sequence[Any] | Mapping[str, Sequence[Any]]
+    initial_configurations: str | Sequence[Mapping[str, Any]]
+    without: Sequence[str]
+    searcher: Any
+    ensemble_size: int
+    max_predict_milliseconds: float | None
+    max_model_megabytes: float | None
+    executor: str
+    store: str | os.PathLike[str] | None
+    guard: float | Guard | None
+    columns: Mapping[Any, str] | None
+    monotonic: Mapping[Any, int] | None
+    energy: str | None
+    noisy_labels: bool
+    callbacks: Sequence[Callable[[TrialResult, RunHistory], None]]
+    random_state: Any
+    verbose: int
+    positive_label: Any = None  # of the classifier alone
+    quantiles: Sequence[float] | None = None  # of the regressor alone
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if BaseAutoML in cls.__bases__ and "__init__" not in cls.__dict__:
-            # Python's error about an unknown argument names the function; it should name the class that people use.
-            # Classes of users inherit it as usual, because a copy in each class would hide their other base classes.
-            cls.__init__ = _renamed(cls.__init__, f"{cls.__qualname__}.__init__")  # type: ignore[method-assign]
-
-    def __init__(
-        self,
-        *,
-        time_budget: float | None = 60,
-        max_trials: int | None = None,
-        max_processor_seconds: float | None = None,
-        scoring: Any = None,
-        objectives: Sequence[str] = ("score",),
-        quantiles: Sequence[float] | None = None,
-        cv: Any = None,
-        n_jobs: int | None = -1,
-        memory_limit: float | None = None,
-        trial_time_limit: float | None = None,
-        device: str = "auto",
-        include: Sequence[str] | Mapping[str, Sequence[str]] = (),
-        exclude: Sequence[str] | Mapping[str, Sequence[str]] = (),
-        space: Mapping[str, Any] | None = None,
-        components: Sequence[Any] | Mapping[str, Sequence[Any]] = (),
-        initial_configurations: str | Sequence[Mapping[str, Any]] = "meta",
-        without: Sequence[str] = (),
-        searcher: Any = "smac",
-        ensemble_size: int = 25,
-        max_predict_milliseconds: float | None = None,
-        max_model_megabytes: float | None = None,
-        executor: str = "local",
-        store: str | os.PathLike[str] | None = None,
-        guard: float | Guard | None = None,
-        columns: Mapping[Any, str] | None = None,
-        monotonic: Mapping[Any, int] | None = None,
-        energy: str | None = None,
-        noisy_labels: bool = False,
-        callbacks: Sequence[Callable[[TrialResult, RunHistory], None]] = (),
-        random_state: Any = None,
-        verbose: int = 1,
-    ):
-        self.time_budget = time_budget
-        self.max_trials = max_trials
-        self.max_processor_seconds = max_processor_seconds
-        self.scoring = scoring
-        self.objectives = objectives
-        self.quantiles = quantiles
-        self.cv = cv
-        self.n_jobs = n_jobs
-        self.memory_limit = memory_limit
-        self.trial_time_limit = trial_time_limit
-        self.device = device
-        self.include = include
-        self.exclude = exclude
-        self.space = space
-        self.components = components
-        self.initial_configurations = initial_configurations
-        self.without = without
-        self.searcher = searcher
-        self.ensemble_size = ensemble_size
-        self.max_predict_milliseconds = max_predict_milliseconds
-        self.max_model_megabytes = max_model_megabytes
-        self.executor = executor
-        self.store = store
-        self.guard = guard
-        self.columns = columns
-        self.monotonic = monotonic
-        self.energy = energy
-        self.noisy_labels = noisy_labels
-        self.callbacks = callbacks
-        self.random_state = random_state
-        self.verbose = verbose
+    def _keep_parameters(self, parameters: Mapping[str, Any]) -> None:
+        """Set the attributes of the local variables of `__init__`, which are the parameters, to their values."""
+        for name, value in parameters.items():
+            if name != "self":
+                setattr(self, name, value)
 
     @with_callbacks  # type: ignore[untyped-decorator]
     def fit(
@@ -379,12 +342,3 @@ class BaseAutoML(
         tags.target_tags.multi_output = True
         tags.non_deterministic = self.time_budget is not None or self.max_processor_seconds is not None
         return tags
-
-
-def _renamed(function: Any, qualified_name: str) -> Any:
-    """Return a copy of a function that has another name in error messages."""
-    code, scope = function.__code__, function.__globals__
-    copied = FunctionType(code, scope, function.__name__, function.__defaults__, function.__closure__)
-    copied.__kwdefaults__, copied.__annotations__ = function.__kwdefaults__, function.__annotations__
-    copied.__qualname__ = qualified_name
-    return copied

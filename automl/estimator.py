@@ -210,39 +210,7 @@ class AutoMLClassifier(
         random_state: Any = None,
         verbose: int = 1,
     ):
-        super().__init__(
-            time_budget=time_budget,
-            max_trials=max_trials,
-            max_processor_seconds=max_processor_seconds,
-            scoring=scoring,
-            objectives=objectives,
-            cv=cv,
-            n_jobs=n_jobs,
-            memory_limit=memory_limit,
-            trial_time_limit=trial_time_limit,
-            device=device,
-            include=include,
-            exclude=exclude,
-            space=space,
-            components=components,
-            initial_configurations=initial_configurations,
-            without=without,
-            searcher=searcher,
-            ensemble_size=ensemble_size,
-            max_predict_milliseconds=max_predict_milliseconds,
-            max_model_megabytes=max_model_megabytes,
-            executor=executor,
-            store=store,
-            guard=guard,
-            columns=columns,
-            monotonic=monotonic,
-            energy=energy,
-            noisy_labels=noisy_labels,
-            callbacks=callbacks,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        self.positive_label = positive_label
+        self._keep_parameters(locals())
 
     def predict(self, X: Any) -> Array:
         """
@@ -455,6 +423,43 @@ class AutoMLRegressor(NumberScores, RegressorMixin, Intervals, Quantiles, BaseAu
     """
 
     _is_classifier = False
+
+    def __init__(
+        self,
+        *,
+        time_budget: float | None = 60,
+        max_trials: int | None = None,
+        max_processor_seconds: float | None = None,
+        scoring: Any = None,
+        objectives: Sequence[str] = ("score",),
+        quantiles: Sequence[float] | None = None,
+        cv: Any = None,
+        n_jobs: int | None = -1,
+        memory_limit: float | None = None,
+        trial_time_limit: float | None = None,
+        device: str = "auto",
+        include: Sequence[str] | Mapping[str, Sequence[str]] = (),
+        exclude: Sequence[str] | Mapping[str, Sequence[str]] = (),
+        space: Mapping[str, Any] | None = None,
+        components: Sequence[Any] | Mapping[str, Sequence[Any]] = (),
+        initial_configurations: str | Sequence[Mapping[str, Any]] = "meta",
+        without: Sequence[str] = (),
+        searcher: Any = "smac",
+        ensemble_size: int = 25,
+        max_predict_milliseconds: float | None = None,
+        max_model_megabytes: float | None = None,
+        executor: str = "local",
+        store: str | os.PathLike[str] | None = None,
+        guard: float | Guard | None = None,
+        columns: Mapping[Any, str] | None = None,
+        monotonic: Mapping[Any, int] | None = None,
+        energy: str | None = None,
+        noisy_labels: bool = False,
+        callbacks: Sequence[Callable[[TrialResult, RunHistory], None]] = (),
+        random_state: Any = None,
+        verbose: int = 1,
+    ):
+        self._keep_parameters(locals())
 
     def predict(self, X: Any) -> Array:
         """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -65,6 +67,24 @@ def test_the_html_view_computes_no_estimate_and_loads_no_model(monkeypatch):
 def test_an_unknown_argument_is_reported_with_the_class_that_people_use(estimator):
     with pytest.raises(TypeError, match=rf"^{estimator.__name__}\.__init__\(\) got an unexpected .* 'time_budgt'"):
         estimator(time_budgt=3)
+
+
+@pytest.mark.parametrize("estimator", [AutoMLClassifier, AutoMLRegressor])
+def test_the_parameters_are_those_of_the_signature_and_are_stored_as_they_are(estimator):
+    values = {name: object() for name in inspect.signature(estimator).parameters}
+    assert vars(estimator(**values)) == values
+    assert estimator(**values).get_params(deep=False) == values
+
+
+def test_a_subclass_of_a_user_may_have_parameters_of_its_own():
+    class Rounded(AutoMLRegressor):
+        def __init__(self, *, digits=1, time_budget=5, quantiles=None):
+            super().__init__(time_budget=time_budget, quantiles=quantiles)
+            self.digits = digits
+
+    copied = clone(Rounded(digits=3, quantiles=(0.1, 0.9)))
+    assert copied.get_params() == {"digits": 3, "time_budget": 5, "quantiles": (0.1, 0.9)}
+    assert copied.ensemble_size == 25
 
 
 def test_subclasses_of_a_user_inherit_init_as_all_classes_do():

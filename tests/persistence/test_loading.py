@@ -66,6 +66,16 @@ def saved(tmp_path_factory):
 TRUSTED = (own_cost, "tests.persistence.test_loading:OwnFolds")
 
 
+def test_a_classifier_that_was_loaded_can_be_fitted_again(tmp_path):
+    X, y = _table()
+    settings = FAST | {"include": ["decision_tree"], "max_trials": 1}
+    clf = AutoMLClassifier(**settings, store=tmp_path / "run").fit(X, y)
+    clf.save(tmp_path / "model")
+    for found in (load(tmp_path / "model", for_prediction=True), load(tmp_path / "run")):
+        again = found.set_params(store=None).fit(X, y)
+        assert np.array_equal(again.predict_proba(X), clf.predict_proba(X))
+
+
 def test_every_attribute_is_there_after_load(saved):
     clf, folder, X = saved
     again = load(folder, trusted=TRUSTED)
