@@ -34,6 +34,8 @@ def command_of(estimator: Any, changed: Mapping[str, Any]) -> tuple[str | None, 
     layout, target = estimator._ensemble.targets, estimator._target_name
     for name in (target,) if layout is None else layout.names:
         words += ["--target", "COLUMN" if name is None else str(name)]
+    # Without it, the command line guesses the task from the values of the target.
+    words += ["--task", "classification" if estimator._is_classifier else "regression"]
     words += on_command_line(vars(estimator).get("_split_arguments", {}))
     for name, value in _given(estimator, changed).items():
         found = OPTIONS[name](_option(name), value) if name in OPTIONS else None

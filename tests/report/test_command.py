@@ -44,6 +44,25 @@ def _section(estimators, changes):
     return make_reproduce_section(copy.copy(own).set_params(**changes), None)
 
 
+def _run(command, table, folder, monkeypatch):
+    """Return the estimator that the command line makes for a command."""
+    reached = []
+
+    def stop(self, X, y, **arguments):
+        reached.append(self)
+        raise ReachedError
+
+    program, name, _, *words = shlex.split(command)
+    table.to_csv(folder / "t.csv", index=False)
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("sys.argv", [program, name, "t.csv", *words])
+    for kind in (AutoMLClassifier, AutoMLRegressor):
+        monkeypatch.setattr(kind, "fit", stop)
+    with pytest.raises(ReachedError):
+        cli.main()
+    return reached[0]
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -70,22 +89,9 @@ def _section(estimators, changes):
     ],
 )
 def test_the_command_line_reads_the_values_of_the_parameters(estimators, table, changes, tmp_path, monkeypatch):
-    reached = []
-
-    def stop(self, X, y, **arguments):
-        reached.append(self)
-        raise ReachedError
-
-    program, command, _, *words = shlex.split(_section(estimators, changes).command)
-    table.to_csv(tmp_path / "t.csv", index=False)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", [program, command, "t.csv", *words])
-    for kind in (AutoMLClassifier, AutoMLRegressor):
-        monkeypatch.setattr(kind, "fit", stop)
-    with pytest.raises(ReachedError):
-        cli.main()
+    reached = _run(_section(estimators, changes).command, table, tmp_path, monkeypatch)
     wanted = SETTINGS | changes
-    for name, value in reached[0].get_params(deep=False).items():
+    for name, value in reached.get_params(deep=False).items():
         assert _plain(name, value) == _plain(name, wanted.get(name, getattr(AutoMLClassifier(), name, None))), name
 
 
@@ -101,6 +107,12 @@ def _plain(name, value):
     if name in ("include", "exclude", "without", "components", "columns") and not value:
         return None
     return list(value) if isinstance(value, list | tuple) else value
+
+
+def test_the_command_for_a_regression_on_few_whole_numbers_starts_a_regression(table, tmp_path, monkeypatch):
+    table = table.assign(grade=np.arange(60) % 5)
+    command = make_reproduce_section(AutoMLRegressor(**SETTINGS).fit(table[["a"]], table["grade"]), None).command
+    assert isinstance(_run(command, table, tmp_path, monkeypatch), AutoMLRegressor)
 
 
 def test_every_parameter_has_an_option_beside_the_run_directory_and_the_callbacks():
