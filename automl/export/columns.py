@@ -118,7 +118,8 @@ _DATES = '''def to_dates(column, zone=None, format="ISO8601", dayfirst=False):
     """Return dates as wall-clock times of `zone`, in which dates without zone already are."""
     if isinstance(column.dtype, pd.PeriodDtype):
         column = column.dt.to_timestamp()
-    texts = to_texts(column).astype("string").str.strip(" \\t\\r\\n\\"'")
+    cells = column if pd.api.types.is_datetime64_any_dtype(column) else to_texts(column)
+    texts = cells.astype("string").str.strip(" \\t\\r\\n\\"'")
     texts = texts.where(texts.str.len() > 5)  # 2024 is a number
     has_zone = texts.str.contains(r"[T ]\\d.*(?:Z|UTC|GMT|[-+][\\d:]+)$").fillna(False)
     plain = texts.str.replace(r" (?:UTC|GMT)(?=$|[-+])", "", regex=True)
