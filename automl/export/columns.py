@@ -10,59 +10,11 @@ import pandas as pd
 
 from automl.export.code import Script, list_code, quote
 from automl.export.tables import CHECK_DECIMAL
-from pipelines.table import date_texts
+from pipelines.table import date_texts, number_texts
 from pipelines.table.cells import holds_numbers, holds_texts, level_text
 from pipelines.table.columns import TRUTH, CategoryReader
-from pipelines.table.number_texts import parse_numbers
+from pipelines.table.number_texts import NumberFormat, parse_numbers
 
-_NUMBER_IN_TEXT = """NUMBER_IN_TEXT = re.compile(
-    r"(?P<before>[^\\d)]{0,20}?)(?P<digits>\\d+(?:[.,'\\s]\\d+)*[.,]?|[.,]\\d+)"
-    r"(?:(?:[eE]|[dD](?=[-+]))(?P<exponent>[-+]?\\d{1,3})(?![\\d.,])|\\s?[x×*·]\\s?10\\^?(?P<power>[-+]?\\d{1,2}))?"
-    r"\\s*\\+?\\s*(?:/\\s?(?P<divisor>[1-9]\\d{0,3})|(?P<unit>[^\\s\\d.,:;/()+_<>=*&@!?|~^-][^()<>=]{0,19}?))?"
-    r"\\s*(?P<close>\\))?\\s*(?P<after>[-+])?\\s*"
-)
-"""
-_GROUPS = """GROUPS = re.compile(r"\\d*|\\d{1,3}(?P<mark>[.,'\\s])(?:(?:\\d\\d(?P=mark))*|(?:\\d{3}(?P=mark))*)\\d{3}")
-"""
-_SIMILAR = """SIMILAR = str.maketrans(
-    "−–—‐‑‒﹣’‘´`ʼ′μº٫٬⁄",
-    "-------''''''µ°.,/",
-    "\\u200b\\u200e\\u200f\\u2060\\ufeff",
-)
-"""
-_FRACTION = """FRACTION = re.compile(r"(?:(?<=\\d)\\s)?([¼-¾⅐-⅞])")
-"""
-_NORMALIZE = '''def normalize(text):
-    """Return a text with common digits, blanks and signs in place of their relatives in Unicode."""
-    if text.isascii():
-        return text
-    text = FRACTION.sub(lambda match: f"{unicodedata.numeric(match[1]):.17f}"[1:], text)  # ½ becomes .5
-    text = unicodedata.normalize("NFKC", text.translate(SIMILAR)).translate(SIMILAR)
-    return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
-'''
-_NUMBER = '''def to_number(text, decimal):
-    """Return the number in a text, which may have a sign, separators of thousands and a unit; NaN without one."""
-    match = NUMBER_IN_TEXT.fullmatch(normalize(text))
-    if match is None:
-        return np.nan
-    # The hyphen of A-5 is no sign, but the one of EUR-5 is.
-    signs = re.findall(r"^\\s*[-+]|(?:(?<!\\w)|(?<=\\b[A-Z]{3}))[-+]\\s*$", match["before"])
-    n_open = match["before"].count("(")
-    n_signs = len(signs) + n_open + (match["after"] == "-")
-    if n_signs > 1 or n_open != bool(match["close"]):
-        return np.nan
-    power, divisor = int(match["exponent"] or match["power"] or 0), int(match["divisor"] or 1)
-    if power > 308:  # more than a float holds
-        return np.nan
-    for mark in (decimal, "." if decimal == "," else ","):  # a mark that separates no thousands is a decimal mark
-        whole, _, fraction = match["digits"].partition(mark)
-        if GROUPS.fullmatch(whole) and (fraction.isdigit() or not fraction):
-            number = float(re.sub(r"\\D", "", whole) + "." + (fraction or "0")) * 10.0**power / divisor
-            if np.isinf(number):
-                return np.nan
-            return -number if n_signs and "+" not in "".join(signs) else number
-    return np.nan
-'''
 _DURATIONS = '''def durations_to_seconds(column):
     """Return a column in which durations are numbers of seconds."""
     if pd.api.types.is_timedelta64_dtype(column):
@@ -76,17 +28,14 @@ _DURATIONS = '''def durations_to_seconds(column):
 
     return column.astype(object).map(seconds, na_action="ignore")
 '''
-_NUMBERS_IN_TEXTS = '''def texts_to_numbers(column, decimal="."):
-    """Return a column as numbers; texts lose their units and separators of thousands, other texts become missing."""
+_NUMBERS_IN_TEXTS = '''def texts_to_numbers(column, decimal, units):
+    """Return a column as numbers; texts are read with this decimal mark and these units, other texts become missing."""
     column = durations_to_seconds(column)
     if pd.api.types.is_numeric_dtype(column):
         return column.astype(float)
-    numbers = column.map(lambda cell: to_number(cell, decimal) if isinstance(cell, str) else cell)
+    numbers = column.map(lambda cell: read_number(cell, decimal, units) if isinstance(cell, str) else cell)
     numbers = pd.to_numeric(numbers, errors="coerce").astype(float)
-    if decimal == ",":
-        return numbers
-    plain = pd.to_numeric(column, errors="coerce").astype(float)
-    return plain.where(np.isfinite(plain), numbers)
+    return numbers.where(np.isfinite(numbers))
 '''
 _NUMBERS = '''def to_numbers(column):
     """Return a column as numbers; durations are seconds, and cells that hold no number become missing."""
@@ -184,6 +133,25 @@ _HASHES = '''def to_hashes(column, n_features, analyzer="word", ngram_range=(1, 
 '''
 _RARE_DATES = "dates that pandas cannot read in the notation of their column, such as 10:00 PM EST, become missing"
 _CLOCK = ("_time", "_TIME", "_DAY")  # what reads times of day, in the module of the reader
+_NUMBER = (  # what reads numbers in texts, in the module of the reader
+    "_MAX_LENGTH",
+    "_SIMILAR",
+    "_FRACTION",
+    "_CURRENCIES",
+    "_SYNONYMS",
+    "_UNIT",
+    "_NUMBER",
+    "read_number",
+    "_digits",
+    "_grouped",
+    "split_number",
+    "_normalize",
+    "_decimals",
+    "_unit",
+    "_word",
+    "_is_currency",
+    "_is_share",
+)
 
 
 @dataclass
@@ -265,23 +233,12 @@ def _number(name: str, reader: Any, script: Script, found: Columns) -> list[str]
         script.define("to_numbers", _NUMBERS)
         found.groups.setdefault("to_numbers(table[name])", []).append(name)
         return []
-    script.imports |= {"import re", "import unicodedata"}
-    script.define("SIMILAR", _SIMILAR)
-    script.define("FRACTION", _FRACTION)
-    script.define("NUMBER_IN_TEXT", _NUMBER_IN_TEXT)
-    script.define("GROUPS", _GROUPS)
-    script.define("normalize", _NORMALIZE)
-    script.define("to_number", _NUMBER)
+    script.imports |= {"import re", "import sys", "import unicodedata"}
+    script.copy_module(number_texts, *_NUMBER)
     script.define("texts_to_numbers", _NUMBERS_IN_TEXTS)
-    notation = getattr(reader, "format", None)
-    units = getattr(notation, "units", ())
-    if len({factor for unit, factor in units if not unit.startswith("||/")}) > 1:
-        script.remark("numbers with units are read without converting one unit into another")
-    if units and units[0][0].startswith("||/"):
-        script.remark("numbers such as 4.5/5 are divided, but numbers without a slash beside them are not")
-    decimal = getattr(notation, "decimal", ".")
-    argument = f", decimal={quote(decimal)}" if decimal != "." else ""
-    found.groups.setdefault(f"texts_to_numbers(table[name]{argument})", []).append(name)
+    notation = getattr(reader, "format", NumberFormat())
+    units = ", ".join(f"{quote(unit)}: {factor!r}" for unit, factor in getattr(notation, "units", ()))
+    found.groups.setdefault(f"texts_to_numbers(table[name], {quote(notation.decimal)}, {{{units}}})", []).append(name)
     return []
 
 

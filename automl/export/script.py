@@ -21,7 +21,7 @@ from automl.task.metrics import default_scoring
 from automl.task.quantiles import refuse_quantiles
 from automl.task.several_metrics import deciding_scorer
 
-_STANDARD = ("import argparse", "import datetime", "import re", "import unicodedata")
+_STANDARD = ("import argparse", "import datetime", "import re", "import sys", "import unicodedata")
 _HEAD = """{title}
 
 The model was found by a search; this script trains it again with plain libraries.

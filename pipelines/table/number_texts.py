@@ -122,23 +122,8 @@ class NumberFormat:
         rest = np.flatnonzero(np.isnan(values))
         if len(rest):
             factors = dict(self.units)
-            values[rest] = [self._value(text, factors) for text in texts[rest]]
+            values[rest] = [read_number(text, self.decimal, factors) for text in texts[rest]]
         return np.where(np.isfinite(values), values, np.nan)
-
-    def _value(self, text: str, factors: dict[str, float]) -> float:
-        token = split_number(text)
-        if token is None:
-            return np.nan
-        value = self.digits(token["number"])
-        first = next(iter(factors), "")
-        if token["unit"]:
-            factor = factors.get(token["unit"], np.nan)
-        else:
-            factor = 1.0 if token["fraction"] and _is_share(first) else factors.get(first, 1.0)
-        power = int(token["exponent"] or token["power"] or 0)
-        if power > sys.float_info.max_10_exp:
-            return np.nan
-        return (-1 if token["negative"] else 1) * factor * value * 10.0**power
 
     @property
     def has_several_units(self) -> bool:
@@ -147,32 +132,51 @@ class NumberFormat:
 
     def is_whole(self, token: dict[str, Any]) -> bool:
         """Return whether the number of a split text is whole before its unit is converted."""
-        return float(self.digits(token["number"])).is_integer()
+        return float(_digits(token["number"], self.decimal)).is_integer()
 
-    def digits(self, number: str) -> float:
-        """Return the value of digits with separators; NaN where the groups are not those of thousands.
 
-        A single last mark that cannot separate thousands is a decimal mark, whatever the other numbers have.
-        """
-        value = self._grouped(number, self.decimal)
-        other = "," if self.decimal == "." else "."
-        if np.isnan(value) and number.count(other) == 1 and number.rfind(self.decimal) < number.rfind(other):
-            return self._grouped(number, other)
-        return value
-
-    def _grouped(self, number: str, decimal: str) -> float:
-        whole, mark, fraction = number.partition(decimal)
-        if mark and not fraction.isdigit() and fraction:
-            return np.nan
-        if whole.isdigit() or not whole:
-            return float(f"{whole or 0}.{fraction or 0}")
-        separators = {character for character in whole if not character.isdigit()}
-        groups = re.split(r"[.,' ]", whole)
-        right = len(groups[-1]) == 3 and 1 <= len(groups[0]) <= 3 and groups[0] != "" and len(separators) == 1
-        # Indian numbers have groups of two digits before the last one.
-        if right and ({len(group) for group in groups[1:-1]} <= {3} or {len(group) for group in groups[1:-1]} == {2}):
-            return float(f"{''.join(groups)}.{fraction or 0}")
+def read_number(text: str, decimal: str, factors: dict[str, float]) -> float:
+    """Return the number that a text holds, in the notation that `NumberFormat` describes; NaN without a number."""
+    token = split_number(text)
+    if token is None:
         return np.nan
+    value = _digits(token["number"], decimal)
+    first = next(iter(factors), "")
+    if token["unit"]:
+        factor = factors.get(token["unit"], np.nan)
+    else:
+        factor = 1.0 if token["fraction"] and _is_share(first) else factors.get(first, 1.0)
+    power = int(token["exponent"] or token["power"] or 0)
+    if power > sys.float_info.max_10_exp:
+        return np.nan
+    return (-1 if token["negative"] else 1) * factor * value * 10.0**power
+
+
+def _digits(number: str, decimal: str) -> float:
+    """Return the value of digits with separators; NaN where the groups are not those of thousands.
+
+    A single last mark that cannot separate thousands is a decimal mark, whatever the other numbers have.
+    """
+    value = _grouped(number, decimal)
+    other = "," if decimal == "." else "."
+    if np.isnan(value) and number.count(other) == 1 and number.rfind(decimal) < number.rfind(other):
+        return _grouped(number, other)
+    return value
+
+
+def _grouped(number: str, decimal: str) -> float:
+    whole, mark, fraction = number.partition(decimal)
+    if mark and not fraction.isdigit() and fraction:
+        return np.nan
+    if whole.isdigit() or not whole:
+        return float(f"{whole or 0}.{fraction or 0}")
+    separators = {character for character in whole if not character.isdigit()}
+    groups = re.split(r"[.,' ]", whole)
+    right = len(groups[-1]) == 3 and 1 <= len(groups[0]) <= 3 and groups[0] != "" and len(separators) == 1
+    # Indian numbers have groups of two digits before the last one.
+    if right and ({len(group) for group in groups[1:-1]} <= {3} or {len(group) for group in groups[1:-1]} == {2}):
+        return float(f"{''.join(groups)}.{fraction or 0}")
+    return np.nan
 
 
 def split_number(text: str) -> dict[str, Any] | None:
@@ -285,14 +289,13 @@ def few_odd(counts: NDArray[np.intp], good: NDArray[np.bool_]) -> bool:
 
 def looks_like_numbers(texts: Texts) -> NDArray[np.bool_]:
     """Return which texts people take for numbers: without a bound, and without a unit other than a currency."""
-    formats = (NumberFormat("."), NumberFormat(","))
     found = []
     for text in texts:
         token = split_number(text)
         if token is None or token["bounded"] or token["unit"].startswith("|"):
             found.append(False)
         else:
-            found.append(any(np.isfinite(format.digits(token["number"])) for format in formats))
+            found.append(any(np.isfinite(_digits(token["number"], decimal)) for decimal in ".,"))
     return np.array(found, dtype=bool)
 
 

@@ -20,6 +20,7 @@ CELLS = {
     "{:,.2f} EUR": ["– 7 EUR", "−2,5 EUR", "‑3", "+3", "+-3", "-EUR 3", "EUR-3"],
     "{:.2f} kg": ["1E400 kg", "1E400", "9.9E308", "-9E308 kg", "1E-400 kg", "1E3 kg", "inf"],
     "{:.2f} %": ["½", "1½", "2 ¼", "12½%", "−⅓ %", "3×10⁴", "3×10⁻²", "٣٫٥", "1’234.5", "５％"],
+    "{:.1f} m": ["2 weeks", "5 kg", "$5", "7", "0x10", "3 M"],
     "({:.1f})": ["(5", "5)", "(5)", "(-5)", "-(5)", "5-", "-5-", "a) 5", "((5)", "2 (5)"],
 }
 
@@ -28,13 +29,31 @@ def test_signs_powers_fractions_and_parentheses_are_read_as_the_model_reads_them
     numbers = np.linspace(0.5, 2000, 60)
     X = pd.DataFrame({name: [name.format(number) for number in numbers] for name in CELLS})
     model = AutoMLRegressor(**FAST | {"max_trials": 1, "include": ["ridge"]}).fit(X, numbers)
-    script, names = python_script(model), {"__name__": "script"}
-    exec(script, names)
-    assert "4.5/5" in script
+    names = {"__name__": "script"}
+    exec(python_script(model), names)
     assert model.columns_["kind"].tolist() == ["number"] * len(CELLS)
     rows = pd.DataFrame({name: [*cells, *[""] * (10 - len(cells))] for name, cells in CELLS.items()})
     for table in (X, rows):
-        np.testing.assert_allclose(names["read_columns"](table), model._reader.transform(table))
+        np.testing.assert_allclose(names["read_columns"](table)[list(CELLS)], model._reader.transform(table))
+
+
+def test_units_are_those_of_the_model():
+    numbers = np.linspace(0.5, 20, 60)
+    forms = {
+        "weight": ("{:.2f} kg", "{:.0f}00 g"),
+        "price": ("{:.1f}k", "{:.0f}30"),
+        "rating": ("{:.1f}/5", "{:.1f}"),
+        "share": ("{:.1f} %", "{:.0f}0 ‰"),
+        "east": ("{:.1f}° E", "{:.1f}° W"),
+    }
+    X = pd.DataFrame({n: [pair[i % 2].format(number) for i, number in enumerate(numbers)] for n, pair in forms.items()})
+    model = AutoMLRegressor(**FAST | {"max_trials": 1, "include": ["ridge"]}).fit(X, numbers)
+    assert model.columns_["kind"].tolist() == ["number"] * len(forms)
+    names = {"__name__": "script"}
+    exec(python_script(model), names)
+    later = pd.Series(["250 g", "3 lb", "2M", "3/5", "1½", "0.5 bp", "12 S", "3 weeks", "7", "1,234.5", ""])
+    for table in (X, pd.DataFrame(dict.fromkeys(X, later))):
+        np.testing.assert_allclose(names["read_columns"](table), model._reader.transform(table), rtol=1e-12)
 
 
 NOON = dt.datetime(2024, 7, 3, 12)
@@ -326,7 +345,8 @@ LATER_CELLS = [
     pd.Series([dt.timedelta(hours=5), dt.timedelta(-3, 5), None], dtype=object),
     pd.Series([dt.timedelta(hours=5), "08:15", None], dtype=object),
     pd.Series([dt.timedelta(hours=5), 3.5, "4"], dtype=object),
-    pd.Series(["1:23.45", "27:40", "3.5", "n/a", None]),
+    pd.Series(["1:23.45", "27:40", "2 weeks", "1 days 02:03:04", "-1 day, 23:59:59", "PT15M", "3.5", "n/a", None]),
+    pd.Series(["1,234.5 EUR", "$5", "2 kg", "½ EUR", "0x10", "3"]),
 ]
 
 

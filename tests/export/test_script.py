@@ -184,7 +184,7 @@ def test_numbers_in_texts_are_those_of_the_model(decimal):
     names = {"__name__": "script"}
     exec(python_script(model), names)
     X.iloc[0] = " "
-    read = names["read_columns"](X)
+    read = names["read_columns"](X)[list(NUMBERS)]
     np.testing.assert_allclose(read, model._reader.transform(X))
     for kind, values in numbers.items():
         assert abs(read[kind]).mean() == pytest.approx(values[1:].mean(), rel=0.01), kind
