@@ -89,7 +89,7 @@ _DATE_PARTS = '''def to_date_parts(column, parts, first, zone=None, **options):
         "_year": dates.dt.year,
         "_month": dates.dt.month,
         "_day": dates.dt.day,
-        "_weekday": dates.dt.dayofweek,
+        "_weekday": dates.dt.day_of_week,
         "_hour": dates.dt.hour + dates.dt.minute / 60,
         "_elapsed": (dates - pd.Timestamp(first)) / pd.Timedelta(days=1),
     }

@@ -380,6 +380,7 @@ def test_all_cells_that_the_model_reads_are_those_of_the_model(exported, cells):
                 np.testing.assert_allclose(read[f"{column.name}{suffix}"], values, atol=1e-12, err_msg=column.name)
 
 
+@pytest.mark.filterwarnings("error")
 def test_all_kinds_of_columns_are_those_of_the_model(exported):
     X, reader, read_columns = exported
     expected = pd.DataFrame(reader.transform(X), columns=reader.get_feature_names_out())
