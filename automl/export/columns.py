@@ -59,6 +59,12 @@ _CELL_TEXTS = '''def to_texts(column):
     texts = column.astype(object).map(text, na_action="ignore").astype(object)
     return texts.where(column.notna(), np.nan)
 '''
+_LEVELS = '''def to_levels(column):
+    """Return the texts of cells, in which numbers such as 1, 1.0 and the text 01 are the same."""
+    texts = to_texts(column)
+    numbers = pd.to_numeric(texts, errors="coerce").astype(float)
+    return to_texts(numbers).where(numbers.notna(), texts)
+'''
 _LENGTHS = '''def to_lengths(column):
     """Return the numbers of characters of texts."""
     return to_texts(column).map(len, na_action="ignore").astype(float)
@@ -252,7 +258,10 @@ def _boolean(name: str, reader: Any, script: Script, found: Columns) -> list[str
 
 def _category(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
     _define_texts(script)
-    found.groups.setdefault("to_texts(table[name])", []).append(name)
+    if _are_numbers(reader):
+        script.define("to_levels", _LEVELS)
+    function = "to_levels" if _are_numbers(reader) else "to_texts"
+    found.groups.setdefault(f"{function}(table[name])", []).append(name)
     return []
 
 

@@ -314,6 +314,7 @@ LATER_CELLS = [
     pd.Series([None, None], dtype=object),
     pd.Series([np.nan, np.nan]),
     pd.Series(["1,234.50 EUR", "3 EUR", "7"]),
+    pd.Series(["1", "1.0", "02", " 3 ", "3e0", "2.5", "True", "x", None]),
     pd.Series(["yes", "No", " TRUE ", "f", "1", "maybe", None]),
     pd.Series(["yes", "no", None], dtype="category"),
     pd.Series([True, False, None], dtype="category"),
