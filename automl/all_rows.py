@@ -63,7 +63,7 @@ def reserve_seconds(
         return
     missing = [member for member in members if not artifacts.has_fold(member.configuration, ALL_ROWS)]
     chosen, seconds = members_in_time(missing, task, history, budget.part(budget.refit_share), n_workers)
-    budget.reserve_for_refit((seconds + _START_SECONDS) / _END if chosen else 0.0)
+    budget.reserves.refit = (seconds + _START_SECONDS) / _END if chosen else 0.0
 
 
 def members_in_time(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -178,7 +179,8 @@ def test_the_shares_of_a_later_session_are_those_of_its_own_seconds():
 def test_the_reserve_for_the_training_is_at_most_its_share_of_the_budget():
     budget = Budget(100.0, refit_share=0.1)
     assert budget.refit_seconds == 10.0
-    budget.reserve_for_refit(30.0)
+    budget.reserves.refit = 30.0
     assert budget.refit_seconds == 10.0
-    budget.reserve_for_refit(2.0)
-    assert budget.refit_seconds == 2.0
+    later = replace(budget, seconds=200.0)  # a copy has the same reserves
+    budget.reserves.refit = 2.0
+    assert budget.refit_seconds == later.refit_seconds == 2.0

@@ -168,7 +168,7 @@ class ModelLoader:
                 left -= n_bytes
                 self._model(configuration, fold, keep=True)
             # Members that are chosen at last are read when the search has ended.
-            self._budget.reserve_for_loading(_CHANGE_SHARE * sum(self._seconds(*key, known=False) for key in wanted))
+            self._budget.reserves.loading = _CHANGE_SHARE * sum(self._seconds(*key, known=False) for key in wanted)
         except Exception as error:  # noqa: BLE001  a file may be gone; the final choice meets the same error
             logger.info("members could not be prepared during the search: %r", error)
 

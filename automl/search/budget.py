@@ -47,9 +47,28 @@ class SecondsArgument:
         return f"{self.name}={self.value(seconds):g}"
 
 
+@dataclass
+class Reserves:
+    """The seconds at the end of a search that other threads reserve while it goes on.
+
+    Attributes
+    ----------
+    loading : float
+        Seconds for the reading of large models.
+    refit : float
+        Seconds of which a training on all rows needs no more.
+    """
+
+    loading: float = 0.0
+    refit: float = float("inf")
+
+
 @dataclass(frozen=True)
 class Budget:
     """The seconds and trials that a run may take; the seconds count from the creation of the object.
+
+    The limits of a budget never change. What changes during a run is in `reserves` and `processors`, two objects that a
+    budget shares with all copies that `dataclasses.replace` makes of it.
 
     Attributes
     ----------
@@ -67,6 +86,8 @@ class Budget:
         Those of the seconds that earlier sessions of the run have used; a later session has the others.
     argument : SecondsArgument
         The argument that messages about the seconds name.
+    reserves : Reserves
+        The seconds that other threads reserve for the end.
     """
 
     seconds: float | None
@@ -77,9 +98,7 @@ class Budget:
     estimate_share: float = 0.0
     earlier: float = 0.0
     argument: SecondsArgument = field(default_factory=SecondsArgument)
-    # Other threads change the seconds of the reading and of the training on all rows.
-    _loading: list[float] = field(default_factory=lambda: [0.0], compare=False, repr=False)
-    _refit: list[float] = field(default_factory=lambda: [float("inf")], compare=False, repr=False)
+    reserves: Reserves = field(default_factory=Reserves, compare=False, repr=False)
 
     @property
     def elapsed(self) -> float:
@@ -103,13 +122,13 @@ class Budget:
         """
         if self.seconds is None:
             return 0.0
-        loading = min(self.part(_MAX_LOADING_SHARE), self._loading[0])
+        loading = min(self.part(_MAX_LOADING_SHARE), self.reserves.loading)
         return min(self.part(0.25), 0.6 + 0.025 * self.seconds) + loading + self.closing_seconds
 
     @property
     def refit_seconds(self) -> float:
         """The seconds that are reserved for a training on all rows."""
-        return min(self.part(self.refit_share), self._refit[0])
+        return min(self.part(self.refit_share), self.reserves.refit)
 
     @property
     def estimate_seconds(self) -> float:
@@ -120,14 +139,6 @@ class Budget:
     def closing_seconds(self) -> float:
         """The seconds that are reserved for the work after the ensemble: a training on all rows, and the estimate."""
         return self.refit_seconds + self.estimate_seconds
-
-    def reserve_for_loading(self, seconds: float) -> None:
-        """Reserve more seconds at the end of the search, for the reading of large models."""
-        self._loading[0] = seconds
-
-    def reserve_for_refit(self, seconds: float) -> None:
-        """Reserve no more seconds than these for a training on all rows."""
-        self._refit[0] = seconds
 
     @property
     def deadline(self) -> float:
