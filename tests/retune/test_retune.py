@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 
 import numpy as np
 import pandas as pd
@@ -125,6 +126,13 @@ def test_a_retuned_model_names_the_true_cause_of_what_it_lacks():
             getattr(retuned, name)
     with pytest.raises(AttributeError, match="after retune, which searches without a guard"):
         _ = retuned.guard_curve_
+
+
+@pytest.mark.filterwarnings("ignore::automl.errors.DriftWarning")  # the old model predicts new rows
+def test_a_retuned_model_goes_on_to_warn_of_drift(model):
+    old = copy.copy(model)
+    old.warn_of_drift = True
+    assert old.retune(*NEW, seconds=None, max_trials=1).warn_of_drift
 
 
 def test_rows_without_a_change_give_no_clear_difference(model):
