@@ -175,6 +175,8 @@ class Racing:
         A challenger that most likely exceeds a limit is not started: its result enters the history at once, it does
         not count towards `max_trials`, and the searcher is asked again, a few times in one call.
         """
+        if n <= 0:  # the loop also asks when no worker is free, and to rank a long history takes a while
+            return []
         dropped, busy_with = self._dropped(), _folds_by_configuration(history.running)
         finalists = [e for e in self.finalists(history) if e.configuration.family not in dropped]
         work = self._work(history)

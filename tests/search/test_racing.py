@@ -58,6 +58,17 @@ def test_the_first_trial_is_a_challenger_on_the_first_fold():
     assert trial.folds == (0,)
 
 
+def test_a_request_for_no_trial_ranks_nothing():
+    def rank_all(history):
+        raise AssertionError("the objectives of all configurations are computed")
+
+    history = RunHistory([result(FOREST, {0: 0.1})])
+    race = Racing(Listed(TREE), 4, 1_000, RuntimeModel(TRAITS, 0.75), Budget(60), further=rank_all)
+    assert [race.suggest(history, n) for n in (0, -1)] == [[], []]
+    with pytest.raises(AssertionError, match="the objectives"):
+        race.suggest(history, 1)
+
+
 def test_the_first_model_is_not_of_a_family_that_the_user_has_dropped():
     class CheapFirst(Listed):
         chooses_fidelity = True
