@@ -89,7 +89,7 @@ def is_nondominated(values: Array) -> NDArray[np.bool_]:
     >>> is_nondominated(np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])).tolist()
     [True, True, False]
     """
-    return _without_superior(values, np.any(values[:, None] < values[None], axis=2))
+    return _front(values, values.shape[1])
 
 
 def is_unbeaten(values: Array) -> NDArray[np.bool_]:
@@ -102,19 +102,27 @@ def is_unbeaten(values: Array) -> NDArray[np.bool_]:
     >>> is_unbeaten(np.array([[0.0, 2.0], [0.0, 1.0], [1.0, 1.0]])).tolist()
     [True, True, False]
     """
-    return _without_superior(values, values[:, None, 0] < values[None, :, 0])
+    return _front(values, 1)
 
 
-def _without_superior(values: Array, better: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which points have no other point that is better and in no objective worse, shape (n,).
+def _front(values: Array, n_deciding: int) -> NDArray[np.bool_]:
+    """Return which points have no other point that is in no objective worse, and in a deciding one better, shape (n,).
 
     Parameters
     ----------
-    better : ndarray of shape (n, n)
-        Whether the point of the row is better than the point of the column.
+    n_deciding : int
+        Number of the first objectives of which one must be better.
     """
-    no_worse = (values[:, None] <= values[None]).all(axis=2)
-    return np.asarray(~(no_worse & better).any(axis=0))
+    # In the order of all objectives, no other point is superior to the first point that is left.
+    left = np.lexsort(values.T[::-1])
+    found = np.zeros(len(values), dtype=bool)
+    while len(left):
+        first, others = left[0], left[1:]
+        found[first] = True
+        superior = (values[first] <= values[others]).all(axis=1)
+        superior &= (values[first] < values[others])[:, :n_deciding].any(axis=1)
+        left = others[~superior]
+    return found
 
 
 def pareto_front(

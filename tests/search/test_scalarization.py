@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from functools import partial
 from typing import ClassVar
 
@@ -83,6 +84,24 @@ def test_dominated_points_are_found_and_equal_points_stay():
 def test_a_point_is_beaten_only_by_one_that_is_better_in_the_first_objective():
     points = np.array([[1.0, 1.0], [1.0, 2.0], [2.0, 2.0], [2.0, 0.5], [1.0, 1.0]])
     assert is_unbeaten(points).tolist() == [True, True, False, True, True]
+
+
+@pytest.mark.parametrize("n_objectives", [1, 2, 4])
+def test_the_front_is_that_of_the_comparison_of_all_pairs(n_objectives):
+    rng = np.random.default_rng(n_objectives)
+    points = rng.integers(0, 6, (150, n_objectives)).astype(float)
+    points[rng.random(points.shape) < 0.02] = np.nan
+    better = [[(p <= q).all() and (p < q).any() for p in points] for q in points]
+    assert np.array_equal(is_nondominated(points), ~np.any(better, axis=1))
+
+
+def test_the_front_of_many_points_needs_little_memory():
+    points = np.random.default_rng(0).random((5_000, 2))
+    tracemalloc.start()
+    is_nondominated(points)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2_000_000  # all pairs in bytes are 25 MB
 
 
 def test_the_front_of_a_history_has_no_failed_and_no_dominated_configuration():
