@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,7 +22,7 @@ from ConfigSpace.exceptions import ForbiddenValueError
 
 from automl.errors import AutoMLError
 from automl.search.vectors import VectorSpace
-from automl.trials.history import RunHistory
+from automl.trials.history import Observation, RunHistory
 from automl.trials.trial import Trial
 from pipelines.configuration import Configuration
 from pipelines.space import to_configuration
@@ -78,6 +81,8 @@ class OptunaSearcher:
     ):
         self._space, self._vectors = space, VectorSpace(space)
         self._seed, self._initial, self._sampler = seed, tuple(initial), sampler
+        self._distributions: dict[str, Any] = {}  # of the hyperparameters that a trial has had
+        self._finished: dict[Configuration, Any] = {}  # the trials of Optuna that stand for observations
 
     def suggest(self, history: RunHistory, n: int) -> list[Trial]:
         """See `Searcher.suggest`."""
@@ -115,19 +120,40 @@ class OptunaSearcher:
             study = optuna.create_study(sampler=sampler)
         finally:
             optuna.logging.set_verbosity(verbosity)
-        for o in history.observations():
-            known = {name: value for name, value in o.configuration.items() if name in self._space}
-            distributions = {name: to_distribution(self._space[name]) for name in known}
-            failed = o.loss is None
-            study.add_trial(
-                optuna.trial.create_trial(
-                    params=known,
-                    distributions=distributions,
-                    value=None if failed else o.loss,
-                    state=optuna.trial.TrialState.FAIL if failed else optuna.trial.TrialState.COMPLETE,
-                )
-            )
+        for observation in history.observations():
+            study.add_trial(self._finished_trial(observation))
         return study
+
+    def _finished_trial(self, observation: Observation) -> Any:
+        """Return an observation as a finished trial, of which a study makes its own copy."""
+        configuration, loss = observation.configuration, observation.loss
+        states = import_optuna().trial.TrialState
+        if configuration not in self._finished:
+            known = {name: value for name, value in configuration.items() if name in self._space}
+            distributions = {name: self._distribution(name) for name in known}
+            now = datetime.now()
+            self._finished[configuration] = _finished_trials()(
+                number=-1,
+                trial_id=-1,
+                state=states.FAIL,
+                value=None,
+                datetime_start=now,
+                datetime_complete=now,
+                params=known,
+                distributions=distributions,
+                user_attrs={},
+                system_attrs={},
+                intermediate_values={},
+            )
+        trial = self._finished[configuration]
+        trial.state = states.FAIL if loss is None else states.COMPLETE
+        trial.value = loss  # a further fold of one configuration changes the losses of others, too
+        return trial
+
+    def _distribution(self, name: str) -> Any:
+        if name not in self._distributions:
+            self._distributions[name] = to_distribution(self._space[name])
+        return self._distributions[name]
 
     def _complete(self, trial: Any) -> Configuration | None:
         """Return a configuration of suggested values, parents first; None where the configuration is forbidden."""
@@ -135,12 +161,27 @@ class OptunaSearcher:
         vector = np.full(len(self._space), np.nan)
         for i, (name, hyperparameter) in enumerate(self._space.items()):
             if self._vectors.is_active(vector, name):
-                values[name] = trial._suggest(name, to_distribution(hyperparameter))
+                values[name] = trial._suggest(name, self._distribution(name))
                 vector[i] = hyperparameter.to_vector(values[name])
         try:
             return to_configuration(SpaceConfiguration(self._space, values=values))
         except ForbiddenValueError:
             return None
+
+
+@cache
+def _finished_trials() -> Any:
+    """Return a class of trials that share their values with their copies, because nobody changes a finished trial.
+
+    A study makes a deep copy of each trial, which would take most of the time of a suggestion.
+    """
+    from optuna.trial import FrozenTrial
+
+    class FinishedTrial(FrozenTrial):
+        def __deepcopy__(self, memo: dict[int, Any]) -> FinishedTrial:
+            return copy.copy(self)
+
+    return FinishedTrial
 
 
 def to_distribution(hyperparameter: Any) -> Any:
