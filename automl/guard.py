@@ -82,12 +82,11 @@ def make_guard(given: float | Guard | None) -> Guard | None:
 
 @dataclass(frozen=True)
 class _Point:
-    """One row of the curve, with the predictions that it was computed from."""
+    """One row of the curve."""
 
     seconds: float
     work_loss: float
     holdout_loss: float
-    predictions: NDArray[np.float64]  # for the holdout rows
 
 
 class GuardMonitor:
@@ -108,6 +107,8 @@ class GuardMonitor:
         self._guard, self._task, self._holdout, self._artifacts = guard, task, task.holdout, artifacts
         self._seed = random_state
         self._points: list[_Point] = []
+        # The point with the lowest free loss and its predictions for the holdout rows, which may take many MiB.
+        self._best: tuple[_Point, NDArray[np.float64]] | None = None
         self._diverged: list[bool] = []
         self._scored: tuple[object, int] | None = None  # the last incumbent and its number of folds
         self._next_update = 1  # number of results
@@ -165,8 +166,8 @@ class GuardMonitor:
         return np.mean(each, axis=0, dtype=np.float64)
 
     def _add(self, seconds: float, work_loss: float, predictions: NDArray[np.float64]) -> None:
-        point = _Point(seconds, work_loss, self._loss(predictions, np.arange(len(predictions))), predictions)
-        diverged = self._diverges_at(point)
+        point = _Point(seconds, work_loss, self._loss(predictions, np.arange(len(predictions))))
+        diverged = self._diverges_at(point, predictions)
         if diverged and not any(self._diverged):
             logger.warning(
                 "work score and free score diverge after %.0f s: work score %s, free score %s; the search overfits",
@@ -176,24 +177,25 @@ class GuardMonitor:
             )
         self._points.append(point)
         self._diverged.append(diverged)
+        if np.isfinite(point.holdout_loss) and (self._best is None or point.holdout_loss < self._best[0].holdout_loss):
+            self._best = point, predictions
 
-    def _diverges_at(self, point: _Point) -> bool:
+    def _diverges_at(self, point: _Point, predictions: NDArray[np.float64]) -> bool:
         """Return whether the work score is better, but the free score clearly worse, than at the best free score."""
-        known = [earlier for earlier in self._points if np.isfinite(earlier.holdout_loss)]
-        if not known:
+        if self._best is None:
             return False
-        best = min(known, key=lambda earlier: earlier.holdout_loss)
+        best, best_predictions = self._best
         if not (point.work_loss < best.work_loss and point.holdout_loss > best.holdout_loss):
             return False
-        units = np.arange(len(point.predictions)) if self._holdout.groups is None else self._holdout.groups
+        units = np.arange(len(predictions)) if self._holdout.groups is None else self._holdout.groups
         units = np.unique(units, return_inverse=True)[1]
         rng = np.random.default_rng(self._seed)
         start = time.monotonic()
-        self._loss(point.predictions, np.arange(len(point.predictions)))
+        self._loss(predictions, np.arange(len(predictions)))
         if 2 * _RESAMPLES * (time.monotonic() - start) > _MAX_SECONDS:
             return False  # the scorer is too slow to show that a difference is more than noise
         samples = [draw_units(units, rng)[0] for _ in range(_RESAMPLES)]
-        differences = [self._loss(point.predictions, rows) - self._loss(best.predictions, rows) for rows in samples]
+        differences = [self._loss(predictions, rows) - self._loss(best_predictions, rows) for rows in samples]
         return bool(point.holdout_loss - best.holdout_loss > _STANDARD_ERRORS * np.nanstd(differences))
 
     def _loss(self, predictions: NDArray[np.float64], rows: NDArray[np.intp]) -> float:

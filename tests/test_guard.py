@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import weakref
 
 import numpy as np
 import pandas as pd
@@ -240,8 +241,22 @@ def test_a_free_score_that_is_not_worse_does_not_end_the_search(tmp_path):
     assert not _monitored(tmp_path, stop=True, second=0.9).stops
 
 
+def test_the_monitor_keeps_the_predictions_of_a_single_point(tmp_path, monkeypatch):
+    made = []
+
+    def noted(self, *of):
+        made.append(weakref.ref(found := mean(self, *of)))
+        return found
+
+    mean = GuardMonitor._mean_on_holdout_rows
+    monkeypatch.setattr(GuardMonitor, "_mean_on_holdout_rows", noted)
+    monitor = _monitored(tmp_path, second=0.9)
+    assert len(monitor.curve) == len(made) == 2
+    assert sum(known() is not None for known in made) == 1
+
+
 def test_a_run_ends_when_the_guard_stops_it(monkeypatch):
-    monkeypatch.setattr(GuardMonitor, "_diverges_at", lambda self, point: len(self._points) == 1)
+    monkeypatch.setattr(GuardMonitor, "_diverges_at", lambda self, *point: len(self._points) == 1)
     X, y = load_breast_cancer(return_X_y=True)
     clf = AutoMLClassifier(**FAST | {"max_trials": 30}, guard=Guard(0.1, stop=True)).fit(X, y)
     assert clf.stop_reason_ == "work score and free score diverge"
