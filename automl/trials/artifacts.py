@@ -90,6 +90,16 @@ class Artifacts:
         for of in (self.model_path, self.predictions_path, self.holdout_path):
             of(configuration, fold).unlink(missing_ok=True)
 
+    def remove_model(self, configuration: Configuration, fold: int) -> None:
+        """Remove the model of a fold and its predictions for the holdout rows; those for the scored rows stay."""
+        for of in (self.model_path, self.holdout_path):
+            of(configuration, fold).unlink(missing_ok=True)
+
+    def fold_bytes(self, configuration: Configuration, fold: int) -> int:
+        """Return the size of the model of a fold and of its predictions on the disk, in bytes."""
+        paths = (of(configuration, fold) for of in (self.model_path, self.predictions_path, self.holdout_path))
+        return sum(path.stat().st_size for path in paths if path.exists())
+
     def model(self, configuration: Configuration, fold: int) -> Pipeline:
         """Return the model of a fold."""
         path = self.model_path(configuration, fold)

@@ -16,8 +16,8 @@ from pipelines.configuration import Configuration
 
 logger = logging.getLogger(__name__)
 
-_SHARE = 0.3  # share of the free disk space, when the run begins, that models may take; others write as well
-_KEPT = 0.7  # share of the limit that models take after some were removed
+_SHARE = 0.3  # share of the free disk space, when the run begins, that its folds may take; others write as well
+_KEPT = 0.7  # share of the limit that the folds take after some models were removed, if models suffice
 _FILE = "evicted.txt"  # of the run directory: the ids of the configurations whose models were removed
 _REASON = "its models were removed to free disk space"
 
@@ -61,7 +61,11 @@ def mark_evicted(history: RunHistory, evicted: Collection[Configuration]) -> Non
 
 
 class ModelEviction:
-    """Counts the bytes of fold models, and removes models where they take too much of the disk."""
+    """Counts the bytes of models and predictions, and removes models where all together take too much of the disk.
+
+    Predictions for the scored rows stay: without them, a later session could not tell a removed model from a damaged
+    run directory.
+    """
 
     def __init__(self, artifacts: Artifacts, task: Task):
         self._artifacts, self._task = artifacts, task
@@ -69,11 +73,10 @@ class ModelEviction:
         self._used = 0
 
     def add(self, result: TrialResult, history: RunHistory) -> None:
-        """Count the models that a result has written; `history` contains the result."""
+        """Count the files that a result has written; `history` contains the result."""
         if result.trial.fidelity < 1:  # it has written none
             return
-        paths = [self._artifacts.model_path(result.trial.configuration, fold) for fold in result.folds]
-        self._used += sum(path.stat().st_size for path in paths)
+        self._used += sum(self._artifacts.fold_bytes(result.trial.configuration, fold) for fold in result.folds)
         if self._used > self._limit:
             self._remove_models(history)
 
@@ -89,13 +92,13 @@ class ModelEviction:
                 logger.info("%s: %s", e.configuration.id, e.reason)
 
     def _remove(self, evaluation: Evaluation) -> int:
-        """Remove the models of a configuration, and return their bytes."""
-        paths = [self._artifacts.model_path(evaluation.configuration, fold) for fold in evaluation.folds]
-        n_bytes = sum(path.stat().st_size for path in paths)
+        """Remove the models of a configuration and their predictions for the holdout rows, and return their bytes."""
+        artifacts, configuration = self._artifacts, evaluation.configuration
+        n_bytes = sum(artifacts.fold_bytes(configuration, fold) for fold in evaluation.folds)
         # Before the models are gone, so that a later session knows the reason. A killed run may have left half a line.
         # On a full disk, the space is worth more than the reason.
-        with suppress(OSError), (self._artifacts.folder / _FILE).open("a") as file:
-            file.write(f"\n{evaluation.configuration.id}")
-        for path in paths:
-            path.unlink()
-        return n_bytes
+        with suppress(OSError), (artifacts.folder / _FILE).open("a") as file:
+            file.write(f"\n{configuration.id}")
+        for fold in evaluation.folds:
+            artifacts.remove_model(configuration, fold)
+        return n_bytes - sum(artifacts.fold_bytes(configuration, fold) for fold in evaluation.folds)

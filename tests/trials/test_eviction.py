@@ -1,11 +1,18 @@
 """Models that no ensemble would choose are removed where they take too much of the disk; their scores stay."""
 
+import shutil
+from types import SimpleNamespace
+
 import pytest
 from sklearn.datasets import load_iris
 
 import automl
 from automl import AutoMLClassifier
-from tests.factories import FAST
+from automl.trials.artifacts import Artifacts
+from automl.trials.eviction import ModelEviction
+from automl.trials.history import RunHistory
+from automl.trials.trial import FoldResult, Status, Trial, TrialResult
+from tests.factories import FAST, make_task, tree
 
 X, Y = load_iris(return_X_y=True)
 REASON = "its models were removed to free disk space"
@@ -41,6 +48,26 @@ def test_a_resumed_run_keeps_evicted_configurations_and_trains_none_of_them_agai
     more = fit(run).more(max_trials=1)
     assert len(more.leaderboard_) == 7
     assert evicted(more).items() >= evicted(first).items()
+
+
+def test_predictions_count_towards_the_limit_and_only_those_for_scored_rows_stay(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=40_000))  # the limit is 12,000
+    artifacts, task, history = Artifacts(tmp_path), make_task(), RunHistory()
+    eviction = ModelEviction(artifacts, task)
+    for number in range(1, 13):
+        for path_of, size in (
+            (artifacts.model_path, 100),
+            (artifacts.predictions_path, 400),
+            (artifacts.holdout_path, 600),
+        ):
+            path_of(tree(number), 0).write_bytes(bytes(size))
+        history.append(TrialResult(Trial(tree(number)), Status.OK, {0: FoldResult(number / 100, 0.1, 0.1)}, 0.1))
+        eviction.add(history.results[-1], history)
+    removed = [number for number in range(1, 13) if not history.evaluations[tree(number)].usable]
+    assert removed == [6, 7, 8, 9, 10, 11]  # the worst ones, when 12,100 bytes were there
+    for number in range(1, 13):
+        kept = [path.name.removeprefix(f"{tree(number).id}-0") for path in artifacts.paths(tree(number), 0)]
+        assert kept == ([".npy"] if number in removed else [".model", ".npy", ".free.npy"])
 
 
 def test_a_loaded_run_shows_evicted_configurations(run):
