@@ -32,6 +32,7 @@ ORDER = {
         "labels",
         "ordered_codes",
         "cumulative_link",
+        "row_samples",
         "weights",
         "confident_learning",
         "monotonic",

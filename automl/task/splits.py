@@ -17,8 +17,6 @@ from automl.errors import InvalidInputError
 from automl.plurals import plural
 from automl.task.metrics import Metric, arbitrary_predictions, try_metric
 
-_LEAST_ROWS_OF_CLASS = 50  # of a random part of the rows, if the class has as many
-
 Fold = tuple[NDArray[np.intp], NDArray[np.intp]]  # training rows, scored rows
 
 
@@ -431,28 +429,3 @@ def _turns(rows: NDArray[np.intp], fold: NDArray[np.intp], n_splits: int) -> lis
     """Return the rows turn by turn: each turn holds one row of each fold, in the order of the folds."""
     each = [rows[fold[rows] == number].tolist() for number in range(n_splits)]
     return [[own[turn] for own in each if turn < len(own)] for turn in range(max(map(len, each)))]
-
-
-def sample_rows(
-    rows: NDArray[np.intp], y: NDArray[Any], is_classification: bool, n: int, random_state: int
-) -> NDArray[np.intp]:
-    """Return about `n` random rows, sorted: each class has its share of them, and a rare class has more.
-
-    Parameters
-    ----------
-    rows : ndarray of int
-        The rows to choose from, more than `n`.
-    y : ndarray of shape (n_samples,)
-        Class codes, or floats.
-    """
-    rng = np.random.default_rng(random_state)
-    if not is_classification or y.ndim == 2:
-        return np.sort(rng.choice(rows, n, replace=False))
-    shuffled = rng.permutation(rows)
-    codes = y[shuffled]
-    counts = np.bincount(codes)
-    wanted = np.minimum(counts, np.maximum(np.rint(counts * n / len(rows)).astype(int), _LEAST_ROWS_OF_CLASS))
-    order = np.argsort(codes, kind="stable")
-    place = np.empty(len(codes), dtype=np.intp)  # of each row among the rows of its class
-    place[order] = np.arange(len(codes)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return np.sort(shuffled[place < wanted[codes]])

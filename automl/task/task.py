@@ -19,12 +19,13 @@ from automl.task.array_files import read_array, write_array
 from automl.task.metrics import Metric
 from automl.task.own_objects import NotLoaded, is_ours
 from automl.task.sensitive import SensitiveFeatures
-from automl.task.splits import Fold, is_forward_chaining, sample_rows
+from automl.task.splits import Fold, is_forward_chaining
 from automl.task.trusted import TRUSTED
 from meta_db.files import replace_file
 from pipelines import storage
 from pipelines.catalog import OwnComponents
 from pipelines.component import TableTraits
+from pipelines.row_samples import sample_rows
 from pipelines.space import NO_OWN
 
 # The number of a fold that trains on all rows but the holdout rows, and scores none.

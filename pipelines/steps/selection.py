@@ -21,6 +21,7 @@ from sklearn.feature_selection import (
 from sklearn.utils.validation import check_is_fitted
 
 from pipelines.component import Component, FitContext, TableTraits, space_of
+from pipelines.row_samples import LEAST_ROWS_OF_CLASS, draw_rows
 
 MAX_ROWS = 5_000  # rows that are enough to score the columns of a large table
 
@@ -45,8 +46,9 @@ class ScoreSelector(SelectorMixin, BaseEstimator):
     def fit(self, X: Any, y: ArrayLike | None = None) -> Self:
         """Score the columns."""
         if self.score != "variance" and X.shape[0] > MAX_ROWS:
-            rows = np.random.default_rng(self.random_state).choice(X.shape[0], MAX_ROWS, replace=False)
-            X, y = X[rows], np.asarray(y)[rows]
+            rng, y = np.random.default_rng(self.random_state), np.asarray(y)
+            rows = draw_rows(rng, X.shape[0], MAX_ROWS, y if self.classification else None, LEAST_ROWS_OF_CLASS)
+            X, y = X[rows], y[rows]
         self.n_features_in_ = X.shape[1]
         scores = np.nan_to_num(np.asarray(self._scores(X, y), dtype=float), nan=-1.0)
         keep = max(1, int(np.ceil(self.share * len(scores))))

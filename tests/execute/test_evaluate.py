@@ -11,12 +11,13 @@ import pytest
 from automl.execute.evaluate import evaluate
 from automl.execute.machine import ProcessMeter
 from automl.task.metrics import make_metric
-from automl.task.splits import SplitRequest, make_folds, sample_rows
+from automl.task.splits import SplitRequest, make_folds
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.trial import Status, Trial
 from pipelines.component import TableTraits
 from pipelines.configuration import Configuration
+from pipelines.row_samples import sample_rows
 
 PREPARED = {"imputation": "none", "scaling": "none"}
 

@@ -1,0 +1,114 @@
+"""Random samples of the rows of a table, in which no class is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.intp]
+
+LEAST_ROWS_OF_CLASS = 50  # of a sample that a model or a choice of columns is learned from, if the class has as many
+
+
+def sample_rows(rows: Rows, y: NDArray[Any], is_classification: bool, n: int, random_state: int) -> Rows:
+    """Return about `n` random rows, sorted: each class has its share of them, and a rare class has more.
+
+    Parameters
+    ----------
+    rows : ndarray of int
+        The rows to choose from, more than `n`.
+    y : ndarray of shape (n_samples,)
+        Class codes, or floats.
+    """
+    rng = np.random.default_rng(random_state)
+    if not is_classification or y.ndim == 2:
+        return np.sort(rng.choice(rows, n, replace=False))
+    shuffled = rng.permutation(rows)
+    codes = y[shuffled]
+    counts = np.bincount(codes)
+    wanted = np.minimum(counts, np.maximum(np.rint(counts * n / len(rows)).astype(int), LEAST_ROWS_OF_CLASS))
+    return np.sort(shuffled[places_in_class(codes) < wanted[codes]])
+
+
+def places_in_class(codes: NDArray[np.intp]) -> Rows:
+    """Return the place of each row among the rows of its class, from 0."""
+    counts = np.bincount(codes)
+    order = np.argsort(codes, kind="stable")
+    place = np.empty(len(codes), dtype=np.intp)
+    place[order] = np.arange(len(codes)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return place
+
+
+def draw_rows(rng: np.random.Generator, rows: Rows | int, n: int, y: NDArray[Any] | None, least: int = 1) -> Rows:
+    """Return `n` random rows with rows of each class, in random order.
+
+    They are those of ``rng.choice(rows, n, replace=False)``, if no class lacks rows there. Further draws of the
+    generator do not depend on the classes.
+
+    Parameters
+    ----------
+    rows : ndarray of int, or int
+        The rows to choose from, or their number.
+    y : ndarray of shape (n_samples,) or (n_samples, n_targets), optional
+        The classes of all rows. None and floats stand for a regression, and all samples are equally likely.
+    least : int
+        Rows of each class, see `spread_classes`. With the least number, 1, a score on the sample is nearest to that on
+        all rows, because more rows of a rare class than its share change the mean of the losses.
+    """
+    chosen = rng.choice(rows, n, replace=False)
+    if y is None or y.dtype.kind == "f":
+        return chosen
+    is_left = np.zeros(len(y), dtype=bool)
+    is_left[rows if isinstance(rows, np.ndarray) else slice(rows)] = True
+    is_left[chosen] = False
+    order = np.concatenate([chosen, rng.spawn(1)[0].permutation(np.flatnonzero(is_left))])
+    return spread_classes(order, y, [(n, least)])[:n]
+
+
+def rows_to_score(rng: np.random.Generator, rows: Rows, most: int, y: NDArray[Any] | None) -> Rows:
+    """Return the rows if they are at most so many, else a random sample of them, sorted; see `draw_rows`."""
+    return rows if len(rows) <= most else np.sort(draw_rows(rng, rows, most, y))
+
+
+def spread_classes(order: Rows, y: NDArray[Any] | None, parts: Sequence[tuple[int, int]]) -> Rows:
+    """Return a random order of rows in which each class has rows in the parts at the beginning.
+
+    If a class lacks rows in a part, it gets later ones, and evenly spaced rows of other classes take their places.
+    Otherwise the order stays as it is.
+
+    Parameters
+    ----------
+    order : ndarray of int
+        Rows in random order.
+    y : ndarray of shape (n_samples,) or (n_samples, n_targets), optional
+        The classes of all rows. Without classes, the order stays as it is.
+    parts : sequence of (int, int)
+        Of each part, the number of its rows, and the least number of rows of a class, if the class has as many for each
+        part. With many classes they are fewer, so that rare classes do not fill more than about a tenth of a part. The
+        first part begins the order, and the next one follows it.
+    """
+    start = 0
+    for n, least in () if y is None else parts:
+        rolled = np.roll(order, -start)
+        order = np.roll(_bring_forward(rolled, y, min(n, len(order) - start), least, len(parts)), start)
+        start += n
+    return order
+
+
+def _bring_forward(order: Rows, y: NDArray[Any], n: int, least: int, n_parts: int) -> Rows:
+    """Return an order with the least number of rows of each class among the first `n` ones."""
+    coded = [np.unique(own[order], return_inverse=True)[1] for own in (y.T if y.ndim == 2 else (y,))]
+    n_classes = sum(int(codes.max()) + 1 for codes in coded)
+    wanted = np.zeros(len(order), dtype=bool)
+    for codes in coded:
+        shares = -(-np.bincount(codes) // n_parts)
+        wanted |= places_in_class(codes) < np.minimum(shares, np.clip(n // (10 * n_classes), 1, least))[codes]
+    spare, late = np.flatnonzero(~wanted[:n]), n + np.flatnonzero(wanted[n:])
+    late = late[: len(spare)]
+    early = spare[np.linspace(0, len(spare) - 1, len(late)).astype(np.intp)]
+    order = order.copy()
+    order[early], order[late] = order[late], order[early]
+    return order
