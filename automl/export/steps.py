@@ -8,7 +8,7 @@ from typing import Any
 from sklearn.pipeline import Pipeline
 
 from automl.export.code import Raw, Script, call_code, list_code, make_pipeline_code, quote
-from pipelines import weights
+from pipelines import row_samples, weights
 from pipelines.component import LARGEST
 from pipelines.steps import candidates, combined_features, generation, preprocessing, screening
 from pipelines.steps.encoders import FrequencyEncoder, find_levels
@@ -188,6 +188,8 @@ def _combined(step: Any, script: Script, categories: Sequence[str]) -> str:
     for module in (screening, candidates, combined_features):
         script.copy_module(module)
     script.source(find_levels, relative_weights)
+    script.define("LEAST_ROWS_OF_CLASS", f"LEAST_ROWS_OF_CLASS = {row_samples.LEAST_ROWS_OF_CLASS!r}\n")
+    script.source(row_samples.spread_classes, row_samples._bring_forward, row_samples.places_in_class)
     script.define("column_quantiles", _COLUMN_QUANTILES)
     script.define("LARGEST", f"LARGEST = {LARGEST!r}\n")
     for name in ("_DIVISORS", "_MAX_MEAN_COUNT", "_TOLERANCE"):

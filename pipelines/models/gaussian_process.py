@@ -20,6 +20,7 @@ from pipelines.component import Component, FitContext, TableTraits, space_of
 from pipelines.models._cost import encoded_width, power_law
 from pipelines.models._margins import apply_softmax, fit_softmax
 from pipelines.models._target import standardize
+from pipelines.row_samples import LEAST_ROWS_OF_CLASS, spread_classes
 
 MAX_ROWS = 3000
 ROWS_TO_TUNE = 300  # rows to tune the kernel on; the seconds of each step grow with their cube
@@ -41,14 +42,17 @@ def _kernel(name: str, n_features: int, noise_level: float, anisotropic: bool) -
 
 
 def _fit_process(
-    X: np.ndarray, Y: np.ndarray, kernel: str, noise_level: float, anisotropic: bool, random_state: int
+    X: np.ndarray, Y: np.ndarray, order: np.ndarray, kernel: str, noise_level: float, anisotropic: bool, seed: int
 ) -> GaussianProcessRegressor:
-    """Tune the kernel on some rows, then fit the process to all rows; `Y` has shape (n_samples, n_outputs)."""
-    rows = np.random.default_rng(random_state).permutation(len(X))[:ROWS_TO_TUNE]
+    """Tune the kernel on the first rows of a random order, then fit the process to all rows.
+
+    `Y` has shape (n_samples, n_outputs).
+    """
+    rows = order[:ROWS_TO_TUNE]
     start = _kernel(kernel, X.shape[1], noise_level, anisotropic)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a length scale at its bound is no error
-        tuned = GaussianProcessRegressor(start, alpha=RIDGE, random_state=random_state).fit(X[rows], Y[rows])
+        tuned = GaussianProcessRegressor(start, alpha=RIDGE, random_state=seed).fit(X[rows], Y[rows])
     return GaussianProcessRegressor(tuned.kernel_, alpha=RIDGE, optimizer=None).fit(X, Y)
 
 
@@ -96,7 +100,11 @@ class GaussianProcessLabelClassifier(ClassifierMixin, BaseEstimator):
         self.mean_ = member.mean(axis=0)
         self.scale_ = float(np.sqrt((self.mean_ * (1 - self.mean_)).mean()))
         target = (member - self.mean_) / self.scale_
-        self.process_ = _fit_process(X, target, self.kernel, self.noise_level, self.anisotropic, self.random_state)
+        order = np.random.default_rng(self.random_state).permutation(len(X))
+        order = spread_classes(order, codes, [(ROWS_TO_TUNE, LEAST_ROWS_OF_CLASS)])
+        self.process_ = _fit_process(
+            X, target, order, self.kernel, self.noise_level, self.anisotropic, self.random_state
+        )
         self.theta_ = fit_softmax(self.mean_ / self.scale_ + _leave_one_out(self.process_, target), codes)
         self.process_.L_ = None  # only variances need it, and it is the largest part of the stored model
         return self
@@ -130,8 +138,9 @@ class TunedGaussianProcessRegressor(RegressorMixin, BaseEstimator):
         """Tune the kernel and fit the process to all rows."""
         X = np.asarray(X, dtype=np.float64)
         standard, self.mean_, self.scale_ = standardize(y)
+        order = np.random.default_rng(self.random_state).permutation(len(X))
         self.process_ = _fit_process(
-            X, standard[:, None], self.kernel, self.noise_level, self.anisotropic, self.random_state
+            X, standard[:, None], order, self.kernel, self.noise_level, self.anisotropic, self.random_state
         )
         self.process_.L_ = None  # only variances need it, and it is the largest part of the stored model
         return self

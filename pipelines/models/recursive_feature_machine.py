@@ -36,6 +36,7 @@ from pipelines.models._kernel_ridge import (
 )
 from pipelines.models._margins import apply_softmax, fit_softmax
 from pipelines.models._target import standardize
+from pipelines.row_samples import LEAST_ROWS_OF_CLASS, spread_classes
 from pipelines.weights import weighted_rows
 
 Array = NDArray[Any]
@@ -158,6 +159,7 @@ class _Learner:
     weight: Array
     settings: MachineSettings
     deadline: Deadline
+    codes: Array | None = None  # of classes
     _unit: float = field(default=0.0, init=False)  # measured seconds of the first choice of bandwidth and ridge
     _prediction_of_center: float = field(default=0.0, init=False)  # measured seconds for all rows to predict
 
@@ -170,8 +172,12 @@ class _Learner:
             Whether the caller needs residuals. They are leave-one-out residuals of rows that had no part in the metric.
         """
         n = len(self.X)
+        parts = [(_ROWS_TO_TUNE, LEAST_ROWS_OF_CLASS)]
+        if n > 1.25 * ROWS_OF_METRIC:
+            parts = [(ROWS_OF_METRIC, LEAST_ROWS_OF_CLASS), (_ROWS_TO_VALIDATE, 1)]
         order = np.random.default_rng(self.settings.random_state).permutation(n)
-        rows = order if n <= 1.25 * ROWS_OF_METRIC else order[:ROWS_OF_METRIC]
+        order = spread_classes(order, self.codes, parts)
+        rows = order if len(parts) == 1 else order[:ROWS_OF_METRIC]
         best, rows, folds = self._choose_round(rows)
         if len(rows) < n:
             return self._fit_all(best, rows, order)
@@ -387,7 +393,7 @@ class RecursiveFeatureMachineClassifier(ClassifierMixin, BaseEstimator):
         self.mean_ = np.average(member, axis=0, weights=weight)
         self.scale_ = float(np.sqrt((self.mean_ * (1 - self.mean_)).mean()))
         shifted = (member - self.mean_) / self.scale_
-        fitted = _Learner(table, shifted, weight, self.settings, deadline).fit(with_residuals=True)
+        fitted = _Learner(table, shifted, weight, self.settings, deadline, codes).fit(with_residuals=True)
         rows, residuals = fitted.rows, fitted.residuals
         scores = self.mean_ / self.scale_ + shifted[rows] - residuals
         self.theta_ = fit_softmax(scores, codes[rows], weight[rows])
@@ -420,9 +426,8 @@ class RecursiveFeatureMachineRegressor(RegressorMixin, BaseEstimator):
         table, target, weight = weighted_rows(np.asarray(X, dtype=np.float64), y, sample_weight)
         standard, self.mean_, self.scale_ = standardize(target, weight)
         weight = np.ones(len(table)) if weight is None else weight
-        learner = _Learner(table, standard[:, None], weight, self.settings, deadline)
-        self.machine_ = learner.fit(with_residuals=False).machine
-        self.n_iter_ = self.machine_.n_rounds
+        fitted = _Learner(table, standard[:, None], weight, self.settings, deadline).fit(with_residuals=False)
+        self.machine_, self.n_iter_ = fitted.machine, fitted.machine.n_rounds
         return self
 
     def predict(self, X: ArrayLike) -> np.ndarray:
@@ -478,12 +483,7 @@ COMPONENT = Component(
     predict_milliseconds=(0.75, 10.4),
 )
 
-_PREPARED = {
-    "model": "recursive_feature_machine",
-    "encoding": "one_hot",
-    "imputation": "median",
-    "scaling": "standard",
-}
+_PREPARED = {"model": "recursive_feature_machine", "encoding": "one_hot", "imputation": "median", "scaling": "standard"}
 
 PORTFOLIO: tuple[Mapping[str, Any], ...] = (
     # a sharp metric that scales the columns: good where few of many columns matter

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from pipelines.row_samples import LEAST_ROWS_OF_CLASS, spread_classes
 from pipelines.steps.candidates import (
     GroupStatistics,
     OutOfFold,
@@ -109,7 +110,9 @@ class CombinedFeatures(TransformerMixin, BaseEstimator):
         rng = np.random.default_rng(self.random_state)
         self.n_features_in_ = X.shape[1]
         weight = _weights(sample_weight, len(X))
-        rows = rng.permutation(len(X))[:SCREENED_ROWS]
+        order = rng.permutation(len(X))
+        classes = y if self.classification else None
+        rows = spread_classes(order, classes, [(SCREENED_ROWS, LEAST_ROWS_OF_CLASS)])[:SCREENED_ROWS]
         screening = Screening(y[rows], weight[rows], self.classification)
         categories, numbers, discrete = self._describe_columns(X, rows)
         strength = screening.add(X[rows][:, numbers])

@@ -143,6 +143,30 @@ def test_the_metric_of_some_rows_serves_all_rows(most, monkeypatch):
     assert np.mean(fitted(X, X[:, 0] > 0, 2).predict(new) == (new[:, 0] > 0)) > 0.75
 
 
+def test_the_metric_and_the_probabilities_are_learned_from_rows_of_each_class(monkeypatch):
+    for name, value in {"ROWS_OF_METRIC": 60, "_ROWS_TO_TUNE": 40, "_ROWS_TO_VALIDATE": 60, "MAX_ROUNDS": 0}.items():
+        monkeypatch.setattr(machines, name, value)
+    X, y = np.random.default_rng(0).normal(size=(400, 4)), np.repeat([0, 1], [396, 4])
+    learned, choose, fit = [], machines._Learner._choose_round, machines.fit_softmax
+
+    def choose_and_note(learner, rows):
+        learned.append(np.bincount(y[rows], minlength=2))
+        return choose(learner, rows)
+
+    def fit_and_note(scores, codes, weight):
+        learned.append(np.bincount(codes, minlength=2))
+        return fit(scores, codes, weight)
+
+    monkeypatch.setattr(machines._Learner, "_choose_round", choose_and_note)
+    monkeypatch.setattr(machines, "fit_softmax", fit_and_note)
+    for seed in range(6):
+        machines.RecursiveFeatureMachineClassifier(machines.MachineSettings(random_state=seed)).fit(X, y)
+    assert len(learned) == 12
+    assert [counts[1] for counts in learned[::2]] == [2] * 6
+    assert min(counts[1] for counts in learned[1::2]) >= 1
+    assert {int(counts.sum()) for counts in learned} == {60}
+
+
 @pytest.mark.parametrize("column", [np.zeros(40), np.repeat([0.0, 1.0], 20)])
 def test_columns_that_say_nothing_give_the_mean(column):
     model = fitted(column[:, None], np.tile([1.0, 3.0], 20))

@@ -50,6 +50,17 @@ def test_the_new_columns_hold_the_combination_that_the_target_depends_on(kind):
     assert new > 0.95 > given
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_rare_class_gets_new_columns(seed):
+    X = np.random.default_rng(0).normal(size=(60_000, 3))
+    y = np.zeros(len(X), dtype=int)
+    y[-12:] = 1
+    X[-12:, :2] = 2.0
+    union = CombinedFeatures((), 5, target_means=False, random_state=seed).fit(X, y)
+    given, new = strongest(X, y, union.transform(X), 3)
+    assert new > given
+
+
 def test_training_rows_are_not_encoded_by_their_own_target():
     rng = np.random.default_rng(0)
     X = np.column_stack([rng.integers(0, 150, 600), rng.integers(0, 150, 600)]).astype(float)
