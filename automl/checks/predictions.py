@@ -15,6 +15,7 @@ from automl.search.budget import Budget
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.history import RunHistory
+from pipelines.row_samples import rows_to_score
 
 Array = NDArray[Any]
 
@@ -103,8 +104,7 @@ def _collect(
         return None
     kind = np.dtype(np.float32 if task.traits.n_classes else np.float64)
     n_kept = _MAX_BYTES // (kind.itemsize * max(1, task.traits.n_columns))
-    if len(rows) > n_kept:
-        rows = np.sort(np.random.default_rng(random_state).choice(rows, n_kept, replace=False))
+    rows = rows_to_score(np.random.default_rng(random_state), rows, n_kept, task.y)
     each = counts[rows] if len(shape) == 1 else counts[rows, None]
     y = task.y[rows].astype(np.int32) if task.traits.n_classes else task.y[rows]
     return RowPredictions(rows.astype(np.int32), y, (sums[rows] / each).astype(kind), task.weights(rows))

@@ -23,6 +23,7 @@ from automl.errors import InvalidInputError
 from automl.fitted.one_target import each_target
 from automl.task.metrics import Metric, loss_or_nan
 from automl.task.positive_class import positive_code
+from pipelines.row_samples import draw_rows
 
 LEVEL = 0.95
 _SAMPLES = 400
@@ -82,9 +83,10 @@ def evaluate(
     """
     own_name = str(estimator._metric.name)
     rng, size = np.random.default_rng(_SEED), min(len(y), _MOST_ROWS)
-    rows = np.arange(len(y)) if size == len(y) else rng.choice(len(y), size, replace=False)
-    weights = bootstrap.draw_weights(rng, _SAMPLES, size)
     classes = getattr(estimator, "classes_", None)
+    codes = None if classes is None else pd.factorize(y)[0]
+    rows = np.arange(len(y)) if size == len(y) else draw_rows(rng, len(y), size, codes)
+    weights = bootstrap.draw_weights(rng, _SAMPLES, size)
     if classes is None:
         truth: NDArray[Any] = np.asarray(y, dtype=np.float64)
         own_truth, own_judged = truth, _StoredRegressor(answers)
@@ -160,7 +162,7 @@ def _evaluate_together(metric: Metric, y: NDArray[Any], predictions: NDArray[Any
         write_message(1, f"note: {metric.name} cannot be computed from the predictions of these rows")
         return None
     rng, size = np.random.default_rng(_SEED), min(len(y), _MOST_ROWS)
-    rows = np.arange(len(y)) if size == len(y) else rng.choice(len(y), size, replace=False)
+    rows = np.arange(len(y)) if size == len(y) else draw_rows(rng, len(y), size, y)
     with _quiet():
         drawn = _resample(scorer, rows, bootstrap.draw_weights(rng, _SAMPLES, size))
     return _scored(metric.name, whole, drawn, rows, len(y), is_optimized=True)

@@ -13,6 +13,7 @@ from scipy.special import log_softmax, softmax
 
 from automl.task.metrics import Metric
 from automl.task.ordered_classes import RANKED_PROBABILITY
+from pipelines.row_samples import rows_to_score
 from pipelines.weights import relative_weights
 
 Array = NDArray[Any]
@@ -132,8 +133,7 @@ def calibrate(
     if len(rows) == 0:
         return None
     rng = np.random.default_rng(random_state)
-    if len(rows) > _MAX_ROWS:
-        rows = np.sort(rng.choice(rows, _MAX_ROWS, replace=False))
+    rows = rows_to_score(rng, rows, _MAX_ROWS, y)
     data = _merge_equal_rows(_Rows(_logarithms(probabilities[rows]), y[rows], relative_weights(weights[rows])))
     if form is None:
         form = "temperature" if time.monotonic() > deadline else _choose_form(data, rng, deadline)

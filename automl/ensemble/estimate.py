@@ -21,6 +21,7 @@ from automl.trials.candidates import candidate_sets
 from automl.trials.history import Evaluation, RunHistory
 from pipelines.component import TableTraits
 from pipelines.configuration import Configuration
+from pipelines.row_samples import rows_to_score
 
 Array = NDArray[Any]
 Rows = NDArray[np.intp]
@@ -158,7 +159,7 @@ def collect(
         rows, predictions, numbered, families = _collect_sets(sets, artifacts, task, ensemble, rng, deadline)
     else:  # parallel trials have finished later folds only, so the ensemble is the single best configuration
         rows, mean = out_of_fold(ensemble.bags, history, artifacts, task)
-        kept = _sample_positions(len(rows), mean[:1].nbytes, rng)
+        kept = _sample_positions(task.y[rows], mean[:1].nbytes, rng)
         rows, predictions, numbered, families = rows[kept], mean[None, kept], [(len(kept), (0,))], ["ensemble"]
     return OutOfFoldRecord(
         predictions=predictions,
@@ -191,7 +192,7 @@ def _collect_sets(
     members_first = sorted(wanted.values(), key=lambda e: e.configuration not in ensemble.weights)
     folds = [test for _, test in task.folds[: sets[0][0]]]
     rows = np.concatenate(folds)
-    kept = _sample_positions(len(rows), 4 * max(1, task.traits.n_columns) * len(wanted), rng)
+    kept = _sample_positions(task.y[rows], 4 * max(1, task.traits.n_columns) * len(wanted), rng)
     starts = np.cumsum([0, *map(len, folds)])
     ends = np.searchsorted(kept, starts)
     numbers: dict[Configuration, int] = {}
@@ -238,10 +239,9 @@ def draw_units(units: Rows, rng: np.random.Generator) -> tuple[Rows, Rows]:
     return np.repeat(np.arange(len(units)), counts), np.flatnonzero(counts == 0)
 
 
-def _sample_positions(n_rows: int, row_bytes: int, rng: np.random.Generator) -> Rows:
+def _sample_positions(y: Array, row_bytes: int, rng: np.random.Generator) -> Rows:
     """Return the positions of the rows to keep, ascending: all of them, or a random sample of large tables."""
-    most = min(_MAX_ROWS, _MAX_BYTES // row_bytes)
-    return np.arange(n_rows) if n_rows <= most else np.sort(rng.choice(n_rows, most, replace=False))
+    return rows_to_score(rng, np.arange(len(y)), min(_MAX_ROWS, _MAX_BYTES // row_bytes), y)
 
 
 def _read_predictions(

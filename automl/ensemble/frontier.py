@@ -39,6 +39,7 @@ from automl.trials.candidates import candidate_sets
 from automl.trials.history import Evaluation, RunHistory
 from pipelines.catalog import get_component
 from pipelines.configuration import Configuration
+from pipelines.row_samples import rows_to_score
 
 Array = NDArray[Any]
 
@@ -150,9 +151,7 @@ def collect_frontier(
     if not folds:
         return None
     rows = np.concatenate([task.folds[f][1] for f in folds])
-    kept = np.arange(len(rows))
-    if len(rows) > _MAX_ROWS:
-        kept = np.sort(np.random.default_rng(random_state).choice(len(rows), _MAX_ROWS, replace=False))
+    kept = rows_to_score(np.random.default_rng(random_state), np.arange(len(rows)), _MAX_ROWS, task.y[rows])
     y, weight = task.y[rows[kept]], task.weights(rows[kept])
 
     def read(e: Evaluation) -> Array:

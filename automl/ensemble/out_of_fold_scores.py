@@ -20,6 +20,7 @@ from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.history import RunHistory
 from pipelines.configuration import Configuration
+from pipelines.row_samples import rows_to_score
 from pipelines.targets import TargetLayout
 
 Array = NDArray[Any]
@@ -125,8 +126,7 @@ def collect_scores(
     rows = np.concatenate([task.folds[f][1] for f in folds]) if folds else np.empty(0, dtype=int)
     starts = np.concatenate([np.arange(len(task.folds[f][1])) for f in folds]) if folds else rows
     kept = np.arange(len(rows)) if task.sample_weight is None else np.flatnonzero(task.sample_weight[rows] > 0)
-    if len(kept) > _MAX_ROWS:
-        kept = np.sort(np.random.default_rng(random_state).choice(kept, _MAX_ROWS, replace=False))
+    kept = rows_to_score(np.random.default_rng(random_state), kept, _MAX_ROWS, task.y[rows])
     numbers, rows, starts = numbers[kept], rows[kept], starts[kept]
     means, spreads, done = list[Array](), list[Array](), np.zeros(len(rows), dtype=bool)
     for fold in folds:

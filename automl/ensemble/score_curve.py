@@ -24,6 +24,7 @@ from automl.trials.artifacts import Artifacts
 from automl.trials.candidates import cap_candidates, enough_folds, rank
 from automl.trials.history import Evaluation, RunHistory
 from automl.trials.trial import TrialResult
+from pipelines.row_samples import rows_to_score
 
 Array = NDArray[Any]
 
@@ -137,7 +138,7 @@ def collect_curve(
     row_bytes = 4 * max(1, task.traits.n_columns) * len(configurations)
     most = min(_MAX_ROWS, _MAX_BYTES // row_bytes)
     rng = np.random.default_rng(random_state)
-    kept = np.arange(len(rows)) if len(rows) <= most else np.sort(rng.choice(len(rows), most, replace=False))
+    kept = rows_to_score(rng, np.arange(len(rows)), most, task.y[rows])
     starts = np.cumsum([0, *map(len, folds)])
     places = np.searchsorted(kept, starts)
     predictions = list[Array]()

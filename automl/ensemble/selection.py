@@ -26,6 +26,7 @@ from automl.trials.candidates import candidate_sets, rank
 from automl.trials.history import Evaluation, RunHistory
 from pipelines.configuration import Configuration
 from pipelines.quantiles import middle, uncrossed
+from pipelines.row_samples import draw_rows
 from pipelines.targets import TargetLayout
 
 Array = NDArray[Any]
@@ -349,9 +350,9 @@ def select_weights(
     rng = np.random.default_rng(random_state)
     subsets = [np.arange(n_rows)]
     if n_rows > _MAX_ROWS:
-        subsets = [np.sort(rng.choice(n_rows, _MAX_ROWS, replace=False))]
+        subsets = [np.sort(draw_rows(rng, n_rows, _MAX_ROWS, y))]
     elif n_rows < _BAG_ROWS:
-        subsets = [np.sort(rng.choice(n_rows, max(2, int(0.8 * n_rows)), replace=False)) for _ in range(_BAGS)]
+        subsets = [np.sort(draw_rows(rng, n_rows, max(2, int(0.8 * n_rows)), y)) for _ in range(_BAGS)]
     bags: list[Array] = []
     for rows in subsets:
         if bags and time.monotonic() > deadline:

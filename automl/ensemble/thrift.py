@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from automl.ensemble.jackknife import jackknife_error
 from automl.task.metrics import Metric, loss_or_nan
+from pipelines.row_samples import rows_to_score
 
 Array = NDArray[Any]
 
@@ -49,8 +50,7 @@ def remove_costly(
     if sample_weight is not None:
         rows = rows[sample_weight > 0]
     rng = np.random.default_rng(random_state)
-    if len(rows) > _MAX_ROWS:
-        rows = np.sort(rng.choice(rows, _MAX_ROWS, replace=False))
+    rows = rows_to_score(rng, rows, _MAX_ROWS, y)
     groups = rng.permutation(np.arange(len(rows)) % _GROUPS)
     used = np.flatnonzero(weights)
     p = predictions[used][:, rows]

@@ -37,6 +37,7 @@ from automl.plurals import plural
 from automl.task.metrics import loss_or_nan
 from automl.task.target_metrics import TargetsScorer
 from automl.task.validation import is_number
+from pipelines.row_samples import draw_rows
 
 logger = logging.getLogger(__name__)
 
@@ -165,7 +166,7 @@ class _ScoredPart:
     def reduce(self, share: float, rng: np.random.Generator, seed: int) -> _ScoredPart:
         """Return a part with a share of the rows."""
         part = self.part
-        rows = np.sort(rng.choice(len(part.y), max(1, round(share * len(part.y))), replace=False))
+        rows = np.sort(draw_rows(rng, len(part.y), max(1, round(share * len(part.y))), part.y))
         weight = None if part.sample_weight is None else part.sample_weight[rows]
         groups = None if part.groups is None else part.groups[rows]
         smaller = Part(part.ensemble, part.metric.take(rows), part.X[rows], part.y[rows], weight, groups)

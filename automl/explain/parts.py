@@ -18,6 +18,7 @@ from automl.task.own_objects import check_loaded
 from automl.task.several_targets import encode_targets
 from automl.task.table_validation import as_array, check_table
 from automl.task.validation import as_numbers, check_groups, check_score_weight, read_target, table_errors
+from pipelines.row_samples import draw_rows, rows_to_score
 
 Array = NDArray[Any]
 
@@ -146,7 +147,7 @@ def _draw(test: Array, rows: TrainingRows, share: float, rng: np.random.Generato
     if n_wanted >= len(test):
         return test
     if rows.groups is None:
-        return np.sort(rng.choice(test, n_wanted, replace=False))
+        return np.sort(draw_rows(rng, test, n_wanted, rows.y))
     groups = rows.groups[test]
     order = rng.permutation(np.unique(groups))
     sizes = np.cumsum([np.count_nonzero(groups == group) for group in order])
@@ -170,8 +171,7 @@ def new_part(estimator: Any, X: Any, y: Any, sample_weight: Any, groups: Any, ma
     with table_errors():
         table = estimator._reader.transform(X)
     kept = np.arange(len(target)) if weight is None else np.flatnonzero(weight > 0)
-    if len(kept) > max_rows:
-        kept = np.sort(np.random.default_rng(random_state).choice(kept, max_rows, replace=False))
+    kept = rows_to_score(np.random.default_rng(random_state), kept, max_rows, target)
     if metric.reads_table:
         metric = replace(metric, table=X if hasattr(X, "shape") else as_array(X)).take(kept)
     return Part(

@@ -40,6 +40,15 @@ def test_a_good_candidate_among_noise_gets_nearly_all_weight():
     assert weights[0] > 0.9
 
 
+def test_the_candidate_that_knows_a_rare_class_gets_all_weight_on_a_long_table():
+    y = np.repeat([0, 1], [59_997, 3])
+    p = np.stack([np.random.default_rng(0).random(60_000), 0.5 * y + 0.25])
+    metric = make_metric("roc_auc", "binary", np.array([0, 1]))
+    for seed in (4, 5, 6):
+        weights = select_weights(np.stack([1 - p, p], axis=2), y, metric, 2, random_state=seed)
+        assert weights.tolist() == [0, 1]
+
+
 def test_the_fast_path_of_squared_error_gives_the_same_weights():
     y = SIGNAL
     predictions = np.array([SIGNAL + s * rng.normal(size=N) for s in (0.5, 0.6, 2.0)])
