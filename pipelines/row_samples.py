@@ -90,8 +90,10 @@ def spread_classes(order: Rows, y: NDArray[Any] | None, parts: Sequence[tuple[in
         part. With many classes they are fewer, so that rare classes do not fill more than about a tenth of a part. The
         first part begins the order, and the next one follows it.
     """
+    if y is None:
+        return order
     start = 0
-    for n, least in () if y is None else parts:
+    for n, least in parts:
         rolled = np.roll(order, -start)
         order = np.roll(_bring_forward(rolled, y, min(n, len(order) - start), least, len(parts)), start)
         start += n
