@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from typing import Any
+
+from numpy.typing import NDArray
 
 from automl.ensemble.quantile_shift import fit_shift
 from automl.ensemble.selection import Ensemble, out_of_fold
 from automl.ensemble.target_calibration import calibrate_for
 from automl.ensemble.threshold import tune_decision_weights
+from automl.task.metrics import Metric
 from automl.task.ordered_classes import fit_kappa_decision
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.history import RunHistory
+
+Array = NDArray[Any]
 
 
 def finish_ensemble(
@@ -22,28 +29,53 @@ def finish_ensemble(
     random_state: int,
     deadline: float,
     least_seconds: float,
-) -> None:
-    """Set the calibration and the decision rule of an ensemble; numbers have none, and several targets no rule.
+) -> Ensemble:
+    """Return the ensemble of a run with its calibration and its decision rule; see `finished`."""
+    if not ensemble.n_classes and not ensemble.quantiles:
+        return ensemble  # nothing is read
+    rows, p = out_of_fold(ensemble.bags, history, artifacts, task)
+    known = task.y[rows], p, task.metric.take(rows), task.weights(rows)
+    return finished(ensemble, *known, random_state, deadline, least_seconds)
+
+
+def finished(
+    ensemble: Ensemble,
+    y: Array,
+    p: Array,
+    metric: Metric,
+    sample_weight: Array | None,
+    random_state: int,
+    deadline: float,
+    least_seconds: float = 0.0,
+) -> Ensemble:
+    """Return an ensemble with a calibration and a decision rule; numbers have none, and several targets no rule.
+
+    Decision weights of the user stay. Those of a larger ensemble stay where no gain over equal weights is clear on
+    these rows, or where the time is too short: the best threshold depends more on the classes than on the members.
 
     Parameters
     ----------
+    y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+    p : ndarray of shape (n_samples, n_columns) or (n_samples,)
+        The means of the out-of-fold predictions of the members.
+    metric : Metric
+        That of these rows.
     deadline : float
         Time of `time.monotonic`, in seconds.
     least_seconds : float
         Seconds that the calibration of probabilities may take also after the deadline.
     """
-    if not ensemble.n_classes and not ensemble.quantiles:
-        return
-    rows, p = out_of_fold(ensemble.bags, history, artifacts, task)
-    y, weights = task.y[rows], task.weights(rows)
     if ensemble.quantiles:
-        ensemble.quantile_shift = fit_shift(y, p, ensemble.quantiles, weights, random_state)
-        return
-    metric = task.metric.take(rows)
-    if ensemble.kappa is not None:
-        ensemble.kappa = fit_kappa_decision(p, ensemble.ranks, weights)
-    if not ensemble.ranks and ensemble.targets is None:
-        ensemble.decision_weights = tune_decision_weights(y, p, metric, weights, random_state, deadline)
+        return replace(ensemble, quantile_shift=fit_shift(y, p, ensemble.quantiles, sample_weight, random_state))
+    if not ensemble.n_classes:
+        return ensemble
+    kappa, decision = ensemble.kappa, ensemble.decision_weights
+    if kappa is not None:
+        kappa = fit_kappa_decision(p, ensemble.ranks, sample_weight)
+    if not ensemble.ranks and ensemble.targets is None and not ensemble.decision_is_own:
+        tuned = tune_decision_weights(y, p, metric, sample_weight, random_state, deadline)
+        decision = decision if tuned is None else tuned
     latest = max(deadline, time.monotonic() + least_seconds)
-    known = (y, p, weights, random_state, latest)
-    ensemble.calibration = calibrate_for(metric, *known, models_per_member=ensemble.models_per_member)
+    known = y, p, sample_weight, random_state, latest
+    calibration = calibrate_for(metric, *known, models_per_member=ensemble.models_per_member)
+    return replace(ensemble, decision_weights=decision, kappa=kappa, calibration=calibration)

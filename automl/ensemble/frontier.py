@@ -19,19 +19,16 @@ from numpy.typing import NDArray
 
 from automl.ensemble.cost import PredictionCost, prediction_cost
 from automl.ensemble.estimate import LEVEL, OF_SMALLER_ENSEMBLE, Estimate, shows_spread
+from automl.ensemble.finishing import finished
 from automl.ensemble.jackknife import draw_groups, jackknife_error
 from automl.ensemble.loading import ModelLoader
 from automl.ensemble.objectives import pareto_candidates
 from automl.ensemble.prediction import PredictionPlan
-from automl.ensemble.quantile_shift import fit_shift
 from automl.ensemble.selection import Ensemble, FoldBag, Member
-from automl.ensemble.target_calibration import calibrate_for
-from automl.ensemble.threshold import tune_decision_weights
 from automl.errors import InvalidInputError
 from automl.plurals import plural
 from automl.search.scalarization import is_nondominated, is_unbeaten, spread
 from automl.task.metrics import Metric, loss_or_nan
-from automl.task.ordered_classes import fit_kappa_decision
 from automl.task.sensitive import DIFFERENCES, fairness_differences
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
@@ -434,27 +431,14 @@ def _up(value: float) -> float:
 def smaller_ensemble(
     record: FrontierRecord, ensemble: Ensemble, entry: Entry, deadline: float = float("inf")
 ) -> Ensemble:
-    """Return the ensemble of an entry, with its own calibration, and its own decision rule unless it is the user's."""
+    """Return the ensemble of an entry, with a calibration and a decision rule for it; see `finished`."""
     bags = [
         FoldBag(bag.configuration, float(weight), bag.models[:n], bag.folds[:n])
         for bag, weight, n in zip([*ensemble.bags, *record.bags], entry.weights, entry.n_models, strict=True)
         if weight > 0
     ]
-    smaller = replace(ensemble, bags=bags, calibration=None)
-    if ensemble.n_classes:
-        y, mean, weight, seed = record.y, _mean(record, entry.weights), record.sample_weight, record.random_state
-        if ensemble.decision_weights is not None and not ensemble.decision_is_own:
-            tuned = tune_decision_weights(y, mean, record.metric, weight, seed, deadline)
-            if tuned is not None:
-                smaller.decision_weights = tuned
-        known = (y, mean, weight, seed, deadline)
-        smaller.calibration = calibrate_for(record.metric, *known, models_per_member=smaller.models_per_member)
-        if ensemble.kappa is not None:
-            smaller.kappa = fit_kappa_decision(mean, ensemble.ranks, weight)
-    if ensemble.quantiles:
-        known_errors = record.y, _mean(record, entry.weights), ensemble.quantiles, record.sample_weight
-        smaller.quantile_shift = fit_shift(*known_errors, record.random_state)
-    return smaller
+    known = record.y, _mean(record, entry.weights), record.metric, record.sample_weight, record.random_state
+    return finished(replace(ensemble, bags=bags), *known, deadline)
 
 
 def smaller_record(record: FrontierRecord, entry: Entry) -> FrontierRecord:

@@ -21,8 +21,9 @@ class Slimming:
         """
         Return a fitted copy whose ensemble is smaller: the best entry of `frontier_` within the limits.
 
-        The copy has a calibration of its own, and a decision threshold of its own unless you have set
-        `decision_threshold_`. No model is fitted again.
+        The copy has a calibration of its own, and a decision threshold of its own where that is clearly better than
+        none. Otherwise it keeps the threshold of this estimator, and always one that you have set. No model is fitted
+        again.
 
         Parameters
         ----------
@@ -63,8 +64,8 @@ class Slimming:
         """
         Return a fitted copy that predicts with the ensemble of one row of `frontier_`.
 
-        Row 0 has the best score. The copy has a calibration of its own, and a decision threshold of its own unless you
-        have set `decision_threshold_`. No model is fitted again.
+        Row 0 has the best score. The copy has a calibration and a decision threshold as that of `slim`. No model is
+        fitted again.
 
         Parameters
         ----------
