@@ -10,10 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
-from automl.checks.predictions import RowPredictions
 from automl.ensemble.threshold import apply_decision
 from automl.errors import InvalidInputError
-from automl.explain.predictions import Predicted, scored_rows
+from automl.explain.predictions import Predicted, rows_of_table, scored_rows
 from automl.persistence import check_loaded
 from automl.plurals import plural
 from automl.task.metrics import loss_or_nan
@@ -78,15 +77,13 @@ def _out_of_fold(estimator: Any, y: Any) -> Predicted:
     """Return the out-of-fold predictions of the ensemble with the numbers of their rows in the table of `fit`."""
     if y is not None:
         raise InvalidInputError("y is given without X; pass both, or neither for out-of-fold predictions")
-    record: RowPredictions | None = vars(estimator).get("_row_predictions")
-    if record is None:
+    rows = rows_of_table(estimator)
+    if rows is None:
         raise InvalidInputError(
             "the model has no out-of-fold predictions of its training rows; pass X and y: rows on which the model was "
             "not trained"
         )
-    p = estimator._ensemble.finish(record.predictions.astype(np.float64))
-    weight, table_rows = getattr(record, "sample_weight", None), getattr(record, "table_rows", None)
-    return Predicted(record.y, p, weight, out_of_fold=True, numbers=record.rows, table_rows=table_rows)
+    return rows
 
 
 def _groups(groups: Any, rows: Predicted) -> tuple[NDArray[np.int32], list[str]]:

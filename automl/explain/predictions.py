@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from automl.checks.predictions import RowPredictions
 from automl.ensemble.frontier import FrontierRecord
 from automl.ensemble.quantile_shift import shifted_by_other_rows
 from automl.errors import InvalidInputError
@@ -102,24 +103,37 @@ def scored_rows(estimator: Any, X: Any = None, y: Any = None, sample_weight: Any
 
 
 def out_of_fold_rows(estimator: Any) -> Predicted | None:
-    """Return the out-of-fold predictions of the ensemble that the estimator holds; None if it holds none."""
+    """Return the out-of-fold predictions of the ensemble that the estimator holds; None if it holds none.
+
+    A model without a frontier, such as one whose rows have an order, holds them with one prediction for each row.
+    """
     record: FrontierRecord | None = vars(estimator).get("_frontier")
     if record is None:
-        return None
+        return rows_of_table(estimator)
     p = estimator._ensemble.finish(_mean_predictions(record))
     units = getattr(record, "units", None)
     numbers = getattr(record, "rows", None)
     return Predicted(record.y, p, record.sample_weight, out_of_fold=True, numbers=numbers, units=units)
 
 
-def quantiles_by_other_rows(estimator: Any) -> Array:
-    """Return the out-of-fold quantiles of the rows of `out_of_fold_rows`, with shifts that come from other rows."""
-    record: FrontierRecord = estimator._frontier
-    ensemble, rows = estimator._ensemble, getattr(record, "rows", None)
+def rows_of_table(estimator: Any) -> Predicted | None:
+    """Return one out-of-fold prediction for each row of the table of `fit` that has any; None if there are none."""
+    record: RowPredictions | None = vars(estimator).get("_row_predictions")
+    if record is None:
+        return None
+    p = estimator._ensemble.finish(record.predictions.astype(np.float64))
+    weight, table_rows = getattr(record, "sample_weight", None), getattr(record, "table_rows", None)
+    return Predicted(record.y, p, weight, out_of_fold=True, numbers=record.rows, table_rows=table_rows)
+
+
+def quantiles_by_other_rows(estimator: Any, rows: Predicted) -> Array:
+    """Return the quantiles of `rows`, those of `out_of_fold_rows`, with shifts that come from other rows."""
+    record: FrontierRecord | None = vars(estimator).get("_frontier")
+    means = estimator._row_predictions.predictions if record is None else _mean_predictions(record)
+    ensemble, weight = estimator._ensemble, rows.sample_weight
     # In the order of the table, so that the shares are those of `quantile_scores_`.
-    order = np.arange(len(record.y)) if rows is None else np.argsort(rows, kind="stable")
-    weight = None if record.sample_weight is None else record.sample_weight[order]
-    known = record.y[order], _mean_predictions(record)[order], ensemble.quantiles, weight
+    order = np.arange(len(rows.y)) if rows.numbers is None else np.argsort(rows.numbers, kind="stable")
+    known = rows.y[order], means[order], ensemble.quantiles, None if weight is None else weight[order]
     found = np.empty((len(order), len(ensemble.quantiles)))
     found[order] = shifted_by_other_rows(ensemble.quantile_shift, *known)
     return found

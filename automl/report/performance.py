@@ -41,20 +41,55 @@ def out_of_fold_performance(estimator: Any) -> tuple[list[Performance], str]:
             f"This model holds no out-of-fold predictions: {_why_no_rows(estimator)}. Give a table with known labels "
             "instead: automl report MODEL --test TABLE, or report(path, test=(X, y))."
         )
-    note = (
-        "Each row is predicted by models that were not trained on it. The choice of the members and the calibration "
-        "have seen these rows, so that the expected score of the first section is the more honest figure."
-    )
+    has_frontier = vars(estimator).get("_frontier") is not None
+    order = "" if has_frontier else order_of_rows(estimator)
+    title = "Validation rows" if order == "X_val" else "Out-of-fold rows"
+    rows, note = _of_one_table(rows, order), _note(order)
     if estimator._ensemble.targets is not None:
-        return _each_target(estimator, rows, "out-of-fold", "Out-of-fold rows", note), ""
-    metric = estimator._frontier.metric
-    if quantiles := estimator._ensemble.quantiles:
-        note += " The share of the rows below each quantile is counted with a calibration that comes from other rows."
-    performance = _performance(estimator, rows, metric, "out-of-fold", "Out-of-fold rows", note)
-    if quantiles:
-        levels = _levels(rows, quantiles, quantiles_by_other_rows(estimator))
-        return [replace(performance, coverage=levels)], ""
-    return [replace(performance, coverage=performance.coverage or _coverage(estimator))], ""
+        found = _each_target(estimator, rows, "out-of-fold", title, note)
+    else:
+        found = [_of_one_target(estimator, rows, title, note)]
+    return found if has_frontier else [_without_interval(each) for each in found], ""
+
+
+def _note(order: str) -> str:
+    """Return what to know about out-of-fold rows, and those of a fit with an order of its rows."""
+    seen = "The choice of the members and the calibration have seen these rows"
+    if not order:
+        return (
+            f"Each row is predicted by models that were not trained on it. {seen}, so that the expected score of the "
+            "first section is the more honest figure."
+        )
+    trained = "that were not trained on it" if order == "X_val" else "that were trained on older rows only"
+    return (
+        f"Each row is predicted by models of the search {trained}; the models that predict new rows are trained on all "
+        f"rows. {seen}."
+    )
+
+
+def _of_one_table(rows: Predicted, order: str) -> Predicted:
+    """Return the rows with their numbers in X, or in X_val if only validation rows are predicted."""
+    if order != "X_val" or rows.numbers is None or rows.table_rows is None:
+        return rows
+    return replace(rows, numbers=rows.numbers - rows.table_rows[0])
+
+
+def _of_one_target(estimator: Any, rows: Predicted, title: str, note: str) -> Performance:
+    record = vars(estimator).get("_frontier")
+    metric = estimator._metric if record is None else record.metric
+    quantiles = estimator._ensemble.quantiles
+    if not quantiles:
+        performance = _performance(estimator, rows, metric, "out-of-fold", title, note)
+        return replace(performance, coverage=_coverage(estimator))
+    note += " The share of the rows below each quantile is counted with a calibration that comes from other rows."
+    performance = _performance(estimator, rows, metric, "out-of-fold", title, note)
+    return replace(performance, coverage=_levels(rows, quantiles, quantiles_by_other_rows(estimator, rows)))
+
+
+def _without_interval(performance: Performance) -> Performance:
+    """Return the results without the interval of the score, where neither groups nor the order of the rows is known."""
+    score = performance.score
+    return replace(performance, score=None if score is None else replace(score, low=None, high=None))
 
 
 def scores_by_metric(estimator: Any) -> tuple[MetricScore, ...]:
@@ -72,8 +107,6 @@ def scores_by_metric(estimator: Any) -> tuple[MetricScore, ...]:
 def _why_no_rows(estimator: Any) -> str:
     if "_frontier" not in vars(estimator):
         return why_missing(estimator, "its scorer reads the table, and it was saved without rows")
-    if order := order_of_rows(estimator):
-        return f"its members are trained on all rows at last because of {order}"
     return why_missing(estimator, "its members have finished no common fold in time")
 
 
