@@ -26,7 +26,7 @@ def dummy_score(metric: Metric, y: Array, sample_weight: Array | None) -> tuple[
     Of several targets, `y` has the shape (n_samples, n_targets).
     """
     if y.ndim == 2:
-        return _dummy_of_targets(metric, y, sample_weight)
+        return _dummy_of_targets(cast("TargetsMetric", metric), y, sample_weight)
     if metric.classes is not None:
         shares = np.bincount(y, sample_weight, minlength=len(metric.classes))
         constants = [(shares / shares.sum(), "the share of each class, in each row")]
@@ -53,15 +53,29 @@ def constant_of_model(metric: Metric, y: Array, sample_weight: Array | None) -> 
     return unless_interrupted(scoring, NOT_COMPARED) or (None, "")
 
 
-def _dummy_of_targets(metric: Metric, y: Array, sample_weight: Array | None) -> tuple[float | None, str]:
-    """Return the score of the shares of the classes, or of the means, of each of several targets."""
+def _dummy_of_targets(metric: TargetsMetric, y: Array, sample_weight: Array | None) -> tuple[float | None, str]:
+    """Return the score of the shares of the classes of each of several targets, or of the better of mean and median."""
     if y.dtype.kind == "f":
-        constant, rule = np.average(y, axis=0, weights=sample_weight), "the mean of each target, in each row"
+        constant, rule = _numbers_of_targets(metric, y, sample_weight)
     else:
         # The rows may lack the last classes of a target, or they may have the weight 0.
-        n_classes = cast("TargetsMetric", metric).layout.n_classes
+        n_classes = metric.layout.n_classes
         counts = [np.bincount(own, sample_weight, minlength=n) for own, n in zip(y.T, n_classes, strict=True)]
         constant, rule = np.hstack([own / own.sum() for own in counts]), "the share of each class, in each row"
-    predictions = np.broadcast_to(constant, (len(y), len(constant))).copy()
-    loss = loss_or_nan(metric, y, predictions, sample_weight)
+    loss = loss_or_nan(metric, y, _repeat(constant, y), sample_weight)
     return (-loss, rule) if np.isfinite(loss) else (None, "")
+
+
+def _numbers_of_targets(metric: TargetsMetric, y: Array, sample_weight: Array | None) -> tuple[Array, str]:
+    """Return the mean or the median of each target, and which of them; one of the two where a scorer takes them all."""
+    means = np.average(y, axis=0, weights=sample_weight)
+    medians = np.array([weighted_quantiles(own, (0.5,), sample_weight)[0] for own in y.T])
+    losses = [metric.target_losses(y, _repeat(each, y), sample_weight) for each in (means, medians)]
+    of_mean, of_median = (np.where(np.isfinite(loss), loss, np.inf) for loss in losses)
+    is_median = of_median < of_mean
+    rule = "median" if is_median.all() else "mean or the median" if is_median.any() else "mean"
+    return np.where(is_median, medians, means), f"the {rule} of each target, in each row"
+
+
+def _repeat(constant: Array, y: Array) -> Array:
+    return np.broadcast_to(constant, (len(y), len(constant))).copy()

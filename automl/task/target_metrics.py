@@ -123,6 +123,12 @@ class TargetsMetric(Metric):
             return self.scorer.loss(y, predictions, sample_weight)
         return super().loss(y, predictions, sample_weight)
 
+    def target_losses(self, y: Array, predictions: Array, sample_weight: Array | None) -> Array:
+        """Return the loss of each target; one loss where the scorer takes all targets at once."""
+        if isinstance(self.scorer, TargetsScorer):
+            return self.scorer.target_losses(y, predictions, sample_weight)
+        return np.array([loss_or_nan(self, y, predictions, sample_weight)])
+
     def needs_table(self, y: Array, predictions: Array, sample_weight: Array | None) -> bool:
         """Return whether the scorer reads the table; the mean of scores over the targets does not."""
         return not isinstance(self.scorer, TargetsScorer) and super().needs_table(y, predictions, sample_weight)

@@ -11,13 +11,21 @@ import polars as pl
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_linnerud, make_multilabel_classification
-from sklearn.metrics import make_scorer, mean_squared_log_error, r2_score, roc_auc_score, root_mean_squared_error
+from sklearn.metrics import (
+    make_scorer,
+    mean_absolute_error,
+    mean_squared_log_error,
+    r2_score,
+    roc_auc_score,
+    root_mean_squared_error,
+)
 from typer.testing import CliRunner
 
 import automl
 from automl import AutoMLClassifier, AutoMLRegressor, load
 from automl.cli.main import app
 from automl.errors import InvalidInputError
+from automl.report.verdict import make_verdict
 from automl.trials.initial_design import HAND_MADE
 
 SMALL = {"time_budget": None, "max_trials": 3, "n_jobs": 1, "cv": 2, "verbose": 0, "random_state": 0}
@@ -284,6 +292,23 @@ def test_a_constant_prediction_knows_a_class_that_the_scored_rows_lack():
     constants = clf.target_scores_["constant"]
     assert constants[0] == pytest.approx(np.log(0.5))
     assert clf.metric_scores_["constant"].tolist() == [pytest.approx(constants.mean())]
+
+
+def test_the_constant_of_several_targets_is_the_best_one_of_each_target():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90, 2))
+    y = np.column_stack([np.exp(2 * rng.normal(size=90)), rng.normal(size=90)])  # the mean of the first is large
+    reg = AutoMLRegressor(**{**ONE, "scoring": ["neg_mean_absolute_error", "r2"]}).fit(X, y)
+    assert reg.metric_scores_["constant"].tolist() == pytest.approx([-1.0, 0.0])
+    assert make_verdict(reg).dummy_rule == "the median of each target, in each row"
+
+
+def test_the_constant_of_a_scorer_of_all_targets_is_the_better_of_means_and_medians():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(90, 2)), np.exp(2 * rng.normal(size=(90, 2)))
+    reg = AutoMLRegressor(**{**ONE, "scoring": make_scorer(mean_absolute_error, greater_is_better=False)}).fit(X, y)
+    best = -np.abs(y - np.median(y, axis=0)).mean()
+    assert reg.metric_scores_["constant"].tolist() == [pytest.approx(best)]
 
 
 def test_the_space_argument_changes_how_several_targets_are_learned():
