@@ -47,6 +47,7 @@ from automl.task.noisy_labels import expect_noise
 from automl.task.objectives import with_objectives
 from automl.task.prepare import TrainingData, prepare
 from automl.task.table_validation import check_table, check_width
+from automl.task.unread_cells import warn_of_unread
 from automl.task.validation import python_number, table_errors
 from automl.trials.history import RunHistory
 from automl.trials.run_directory import RunDirectory
@@ -285,7 +286,9 @@ class BaseAutoML(
         self._warn_of_drift(X)
         # Workers fitted the pipelines on arrays; a global setting `transform_output` must not reach their inner steps.
         with table_errors(), config_context(transform_output="default"):
-            return self._ensemble.predict(self._reader.transform(X))
+            table, unread = self._reader.transform_noting(X)
+            warn_of_unread(unread, 4)
+            return self._ensemble.predict(table)
 
     def save(self, path: str | os.PathLike[str], rows: bool = False) -> None:
         """

@@ -41,6 +41,20 @@ class RareClassWarning(UserWarning):
     """A class has a single row, so that no fold can score it."""
 
 
+class UnreadCellsWarning(UserWarning):
+    """Cells of the table of a prediction cannot be read as the kind of their column, and count as missing.
+
+    Attributes
+    ----------
+    columns : tuple of UnreadCells
+        The cells, by column.
+    """
+
+    def __init__(self, message: str, columns: Iterable[Any] = ()):
+        super().__init__(message)
+        self.columns = tuple(columns)
+
+
 def check_names(argument: str, given: str | Iterable[str], known: Iterable[str]) -> None:
     """Check that all names given for an argument are known.
 

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from automl.cli.support import write_message
-from automl.errors import InvalidInputError
+from automl.errors import InvalidInputError, UnreadCellsWarning
 from automl.plurals import plural
 from automl.task.files import Chunk, read_chunks
-from pipelines.table.cells import TableError, holds_numbers, is_placeholder
+from automl.task.unread_cells import describe_unread
+from pipelines.table.cells import TableError, UnreadCells, find_unread, holds_numbers, is_placeholder
 from pipelines.table.raw import column_series
 
 if TYPE_CHECKING:
     from automl.task.text_files import FileOptions
+    from pipelines.table.columns import Column
 
 _LINE_EVERY = 10.0  # seconds between the lines of the progress where standard error is no terminal
 _REDRAW_EVERY = 0.2  # seconds between the updates of the line on a terminal
@@ -48,6 +53,9 @@ class ChunkedTable:
         self._holds_numbers = {str(name): is_number for name, is_number in kinds} if self._is_named else {}
         self._unreadable: dict[str, InvalidInputError] = {}  # by column: the error of its first chunk of odd cells
         self._with_values: set[str] = set()  # columns with a chunk that holds values which can be read
+        # The cells that cannot be read, by column and by the first row of the chunk, which several methods may predict.
+        self._unread: dict[Hashable, dict[int, UnreadCells]] = {}
+        self._n_rows_read = 0
 
     def chunks(
         self, keep: Sequence[str] | None = (), texts: Sequence[str] = (), numbers: Sequence[str] = ()
@@ -86,16 +94,27 @@ class ChunkedTable:
         """
         table = self._complete(chunk.table)
         try:
-            return self._predict(table, method)
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always", UnreadCellsWarning)
+                answer = self._predict(table, method)
         except InvalidInputError as error:
             row = self._find_row(table, method)
             where = f"rows {chunk.first_row} to {chunk.first_row + len(table) - 1}"
             if row is not None:
                 where = f"row {chunk.first_row + row}"
             raise InvalidInputError(f"'{self._path}', {where}: {error}") from error
+        self._n_rows_read = chunk.first_row + len(table) - 1
+        for warning in caught:
+            if isinstance(warning.message, UnreadCellsWarning):
+                for cells in warning.message.columns:
+                    here = replace(cells, row=chunk.first_row + cells.row)
+                    self._unread.setdefault(cells.column, {})[chunk.first_row] = here
+            else:
+                warnings.showwarning(warning.message, warning.category, warning.filename, warning.lineno)
+        return answer
 
     def finish(self) -> None:
-        """Check the columns in which the cells of some chunk could not be read.
+        """Check the columns in which the cells of some chunk could not be read, and warn of such cells.
 
         Raises
         ------
@@ -105,6 +124,12 @@ class ChunkedTable:
         for name, error in self._unreadable.items():
             if name not in self._with_values:
                 raise error
+        merged = []
+        for chunks in (self._unread[column.name] for column in self._columns if column.name in self._unread):
+            n_cells = sum(cells.n_cells for cells in chunks.values())
+            merged.append(replace(chunks[min(chunks)], n_cells=n_cells, n_rows=self._n_rows_read))
+        if merged:
+            write_message(1, f"note: '{self._path}': {describe_unread(merged)}")
 
     def _complete(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return the table with empty columns in place of missing ones that the model does not use."""
@@ -124,24 +149,26 @@ class ChunkedTable:
             odd = self._odd_columns(table)
             if not odd:
                 raise
-            for name, reason in odd.items():
-                self._unreadable.setdefault(name, InvalidInputError(f"'{self._path}': {reason}"))
-            table = table.assign(**dict.fromkeys(odd, float("nan")))
+            for column, reason in odd:
+                self._unreadable.setdefault(str(column.name), InvalidInputError(f"'{self._path}': {reason}"))
+            unread = [_all_unread(column, table) for column, _ in odd]
+            warnings.warn(UnreadCellsWarning(describe_unread(unread), unread), stacklevel=2)
+            table = table.assign(**{str(column.name): float("nan") for column, _ in odd})
             answer = method(table)
         if self._is_named:
             left = [str(c.name) for c in self._columns if c.name not in self._with_values]
             self._with_values.update(name for name in left if _has_values(table[name]))
         return answer
 
-    def _odd_columns(self, table: pd.DataFrame) -> dict[str, str]:
+    def _odd_columns(self, table: pd.DataFrame) -> list[tuple[Column, str]]:
         """Return the columns of which no cell can be read, with the reasons."""
-        odd, places = {}, {name: i for i, name in enumerate(table.columns)}
+        odd, places = [], {name: i for i, name in enumerate(table.columns)}
         for column in self._columns if self._is_named else ():
             try:
                 assert column.reader is not None
                 column.reader.read(column_series(table, places[column.name]))
             except TableError as error:
-                odd[str(column.name)] = str(error)
+                odd.append((column, str(error)))
         return odd
 
     def _find_row(self, table: pd.DataFrame, method: Callable[[Any], Any]) -> int | None:
@@ -192,6 +219,12 @@ def show_rows(verbose: int) -> Iterator[Callable[[int], None]]:
         if verbose and is_terminal and shown > start:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
+
+
+def _all_unread(column: Column, table: pd.DataFrame) -> UnreadCells:
+    """Return the cells of a column of which none can be read."""
+    unread, example = find_unread(table[column.name], np.ones(len(table), dtype=bool))
+    return UnreadCells(column.name, column.kind, int(unread.sum()), len(table), int(np.argmax(unread)), example)
 
 
 def _has_values(column: pd.Series) -> bool:

@@ -21,7 +21,7 @@ from automl.plurals import plural, short_number
 from automl.refit.rows import MissingRowsError, TrainingRows, get_rows
 from automl.task.table_validation import check_table
 from automl.task.validation import is_number, is_whole_number, table_errors
-from pipelines.table.cells import TableError, factorize, is_placeholder
+from pipelines.table.cells import TableError, factorize, find_unread
 from pipelines.table.columns import Column, DateReader
 from pipelines.table.raw import RawTable, as_table, column_series
 
@@ -176,9 +176,10 @@ def _cells_of(column: Column, raw: RawTable, at: int) -> _NewCells:
             unseen = np.isnan(values) & series.notna().to_numpy()
             example = str(series[unseen].iloc[0]) if unseen.any() else ""
         return _NewCells(column, values, unseen, example)
+    if not is_category(column):
+        return _NewCells(column, values, *find_unread(series, np.isnan(values)))
     codes, texts = factorize(series)
-    is_known = np.append(~is_placeholder(texts) if not is_category(column) else np.ones(len(texts), dtype=bool), False)
-    unseen = np.isnan(values) & is_known[codes]
+    unseen = np.isnan(values) & (codes >= 0)
     return _NewCells(column, values, unseen, str(texts[codes[unseen][0]]) if unseen.any() else "")
 
 

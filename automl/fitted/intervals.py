@@ -19,6 +19,7 @@ from automl.errors import InvalidInputError
 from automl.refit.interval_scale import records_with_scale
 from automl.task.quantiles import refuse_quantiles
 from automl.task.table_validation import check_table, check_width
+from automl.task.unread_cells import warn_of_unread
 from automl.task.validation import table_errors
 
 Array = NDArray[Any]
@@ -88,7 +89,9 @@ def _prepare(estimator: Any, X: Any, what: str) -> tuple[Records, Any]:
         estimator._has_warned_of_intervals = True
         warnings.warn(f"the {what} are approximate: {note}", UserWarning, stacklevel=4)
     with table_errors(), config_context(transform_output="default"):
-        return records, estimator._reader.transform(X)
+        table, unread = estimator._reader.transform_noting(X)
+    warn_of_unread(unread, 5)
+    return records, table
 
 
 class Coverage:

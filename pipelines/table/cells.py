@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from numbers import Integral, Real
@@ -171,6 +172,51 @@ def check_readable(name: Hashable, kind: str, texts: Texts, read: NDArray[np.boo
     bad = texts[~is_placeholder(texts)]
     if len(bad):
         raise TableError(f"column {name!r} held {kind} in fit but now holds {bad[0]!r}; pass {kind}, or empty cells")
+
+
+@dataclass(frozen=True)
+class UnreadCells:
+    """The cells of a column that have content, but cannot be read, so that they count as missing.
+
+    Attributes
+    ----------
+    column : hashable
+        Name of the column.
+    kind : str
+        Kind of the column.
+    n_cells, n_rows : int
+        Number of such cells, and of rows.
+    row : int
+        Position of the first such cell.
+    example : str
+        Content of the first such cell.
+    """
+
+    column: Hashable
+    kind: str
+    n_cells: int
+    n_rows: int
+    row: int
+    example: str
+
+
+def find_unread(column: pd.Series, is_lost: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], str]:
+    """Return which of the cells without a value have content, and the first such content.
+
+    Texts that mean a missing value are no content.
+
+    Parameters
+    ----------
+    is_lost : ndarray of bool of shape (n_rows,)
+        The cells from which a reader has got no value.
+    """
+    unread = is_lost & ~np.asarray(pd.isna(column), dtype=bool)
+    if unread.any():
+        codes, texts = factorize(column)
+        unread &= np.append(~is_placeholder(texts), False)[codes]
+        if unread.any():
+            return unread, str(texts[codes[int(np.argmax(unread))]])
+    return unread, ""
 
 
 def evenly_spaced(texts: Texts, size: int) -> Texts:

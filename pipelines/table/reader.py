@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -16,12 +17,13 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from pipelines.component import LARGEST, TableTraits, TaskType
-from pipelines.table.cells import Floats, TableError
+from pipelines.table.cells import Floats, TableError, UnreadCells, find_unread
 from pipelines.table.column_types import KINDS, Rules, infer_column, numeric_columns
 from pipelines.table.columns import CategoryReader, Column, NumericReader
 from pipelines.table.raw import RawTable, as_table, column_series, finite_csr, is_numeric, numeric_block
 from pipelines.table.texts import CharacterReader, TextCategoryReader, TextReader
 
+_PARSED = frozenset({"number", "boolean", "date", "time"})  # kinds whose cells may be texts that cannot be read
 MAX_TEXT_FEATURES = 256  # hashed columns and components of all text columns together, where each has more than 8
 
 
@@ -155,13 +157,17 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         TableError
             If a column of training is missing, holds infinite values, or holds values of another kind.
         """
+        return self.transform_noting(X)[0]
+
+    def transform_noting(self, X: Any) -> tuple[Any, list[UnreadCells]]:
+        """Return what `transform` returns, and the cells that could not be read, for each column that has some."""
         check_is_fitted(self, "columns_")
         raw = as_table(X)
         source, table = self._match_columns(raw), raw.values
         if sparse.issparse(table):
             if self.sparse_:
                 kept = [i for column, i in zip(self.columns_, source, strict=True) if column.reader]
-                return table if kept == list(range(table.shape[1])) else table[:, kept]
+                return table if kept == list(range(table.shape[1])) else table[:, kept], []
             table = table.toarray()
         sources, is_number = np.asarray(source, dtype=np.intp), is_numeric(table)
         at, positions = self._numbers
@@ -173,12 +179,17 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
                 out = values
             else:
                 out[:, positions[fast]] = values
-        for i in (*self._others, *at[~fast].tolist()):
+        unread: list[UnreadCells] = []
+        for i in sorted((*self._others, *at[~fast].tolist())):
             column = self.columns_[i]
-            out[:, column.positions] = column.reader.read(column_series(table, source[i]))
+            cells = column_series(table, source[i])
+            values = column.reader.read(cells)
+            out[:, column.positions] = values
+            if column.kind in _PARSED:
+                unread += _unread_cells(column, cells, values)
         self._check_finite(out)
         np.clip(out, -LARGEST, LARGEST, out=out)
-        return finite_csr(out) if self.sparse_ else out
+        return finite_csr(out) if self.sparse_ else out, unread
 
     def fixed(self) -> TableReader:
         """Return a fitted reader that reads all tables as this one does, also after `clone` and another `fit`."""
@@ -342,6 +353,16 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         at = int(np.flatnonzero(np.isinf(values).any(axis=0))[0])
         name = labels[at] if labels is not None else next(c.name for c in self.columns_ if at in c.positions)
         raise TableError(f"column {name!r} holds infinite values; replace them by missing cells or finite numbers")
+
+
+def _unread_cells(column: Column, cells: pd.Series, values: Floats) -> Iterator[UnreadCells]:
+    """Yield the cells that could not be read, if there are any."""
+    is_lost = np.isnan(values[:, 0])
+    if is_lost.any():
+        unread, example = find_unread(cells, is_lost)
+        if example:
+            n_cells, row = int(unread.sum()), int(np.argmax(unread))
+            yield UnreadCells(column.name, column.kind, n_cells, len(cells), row, example)
 
 
 def _limit_text_features(columns: list[Column], n_rows: int) -> list[Column]:

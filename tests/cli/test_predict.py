@@ -401,3 +401,22 @@ def test_predictions_come_in_the_format_of_the_table(call, places, tmp_path, ext
     _, text, _ = call("predict", folder / "model", table)
     first = {"jsonl": json.dumps({"prediction": written["prediction"][0]})}.get(extension, "prediction")
     assert text.splitlines()[0] == first
+
+
+def test_cells_that_cannot_be_read_are_counted_in_one_line(places, call, tmp_path):
+    folder, new = places
+    path = tmp_path / "odd.csv"
+    amount = new["amount"].astype(object)
+    amount[(amount.index > 2) & (amount.index < 60)] = "soon"
+    amount[0], day = "?", new["day"].where(new.index != 80, "Easter")
+    new.assign(amount=amount, day=day).to_csv(path, index=False)
+    expected = (
+        f"automl: note: '{path}': column 'amount': 57 of 90 cells cannot be read as numbers, such as 'soon' in row 4; "
+        "column 'day': 1 of 90 cells cannot be read as dates, such as 'Easter' in row 81; they count as missing\n"
+    )
+    for rows in ([], ["--chunk-rows", 20]):  # no cell of one of these chunks can be read
+        code, out, err = call("predict", folder / "model", path, *rows)
+        assert (code, len(out.splitlines()), err) == (0, 91, expected)
+        code, out, err = call("score", folder / "model", path, "--target", "label", *rows)
+        assert code == 0
+        assert err == expected

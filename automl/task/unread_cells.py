@@ -1,0 +1,39 @@
+"""The warning about cells of a table that cannot be read and count as missing."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+from automl.errors import UnreadCellsWarning
+from automl.plurals import plural
+from pipelines.table.cells import UnreadCells
+
+_SHOWN = 3  # columns in one message
+_LONGEST = 50  # characters of an example
+_PLURALS = {"number": "numbers", "boolean": "booleans", "date": "dates", "time": "times"}
+
+
+def warn_of_unread(columns: Sequence[UnreadCells], stacklevel: int) -> None:
+    """Warn of cells that cannot be read, in one line for all columns; without such cells do nothing."""
+    if columns:
+        warnings.warn(UnreadCellsWarning(describe_unread(columns), columns), stacklevel=stacklevel)
+
+
+def describe_unread(columns: Sequence[UnreadCells]) -> str:
+    """Return a message about cells that cannot be read: their number, an example, its row and the column.
+
+    >>> describe_unread([UnreadCells("age", "number", 9, 10, 1, "old")])
+    "column 'age': 9 of 10 cells cannot be read as numbers, such as 'old' in row 1; they count as missing"
+    """
+    facts = [
+        f"column {each.column!r}: {each.n_cells:,} of {plural(each.n_rows, 'cell')} cannot be read as "
+        f"{_PLURALS[each.kind]}, such as {_shorten(each.example)!r} in row {each.row:,}"
+        for each in columns[:_SHOWN]
+    ]
+    more = [f"{plural(len(columns) - _SHOWN, 'more column')} with such cells"] if len(columns) > _SHOWN else []
+    return "; ".join([*facts, *more, "they count as missing"])
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."

@@ -1,0 +1,70 @@
+"""Predictions warn of cells that cannot be read as the kind of their column."""
+
+from __future__ import annotations
+
+import datetime
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from automl import AutoMLRegressor
+from automl.errors import InvalidInputError, UnreadCellsWarning
+
+FAST = {"time_budget": None, "max_trials": 1, "n_jobs": 1, "cv": 2, "verbose": 0, "random_state": 0}
+
+
+def make_table(n_rows):
+    i = np.arange(n_rows)
+    days = pd.Timestamp("2024-01-01") + pd.to_timedelta(i * 37 % 300, unit="D")
+    return pd.DataFrame(
+        {
+            "amount": i * 7.5 % 90,
+            "day": days.strftime("%Y-%m-%d"),
+            "start": [datetime.time(k % 24, k % 60) for k in i],
+            "wait": pd.to_timedelta(i * 61 % 1000, unit="s"),
+            "member": i % 3 == 0,
+            "city": np.array(["Rome", "Oslo", "Kiel"])[i % 3],
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def model():
+    X = make_table(120)
+    return AutoMLRegressor(include=["ridge"], **FAST).fit(X, X["amount"] + X["member"])
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"),
+    [("amount", "numbers"), ("day", "dates"), ("start", "times"), ("wait", "numbers"), ("member", "booleans")],
+)
+def test_a_warning_names_number_example_row_and_column(model, column, kind):
+    X = make_table(10)
+    X[column] = X[column].astype(object)
+    X.loc[3:, column] = "soon"
+    X.loc[5, column] = None
+    X.loc[6, column] = "n/a"
+    expected = f"column '{column}': 5 of 10 cells cannot be read as {kind}, such as 'soon' in row 3; they count as "
+    with pytest.warns(UnreadCellsWarning, match=expected) as caught:
+        model.predict(X)
+    assert [each.filename for each in caught] == [__file__]
+    with pytest.warns(UnreadCellsWarning, match=expected) as caught:
+        model.predict_interval(X, 0.5)
+    assert [each.filename for each in caught] == [__file__]
+
+
+def test_cells_without_content_and_new_levels_give_no_warning(model):
+    X = make_table(10).astype(object)
+    X.loc[:1] = None
+    X.loc[2, ["amount", "day", "start", "wait", "member"]] = ["?", "", "unknown", "-", "n/a"]
+    X.loc[3, "city"] = "Bonn"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.predict(X)
+
+
+def test_a_column_without_any_cell_that_can_be_read_is_an_error(model):
+    with pytest.raises(InvalidInputError, match="column 'amount' held numbers in fit but now holds 'soon'"):
+        model.predict(make_table(10).assign(amount="soon"))
