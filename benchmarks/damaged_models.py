@@ -97,7 +97,7 @@ def _edit(folder: Path, rng: random.Random) -> None:
         lambda: manifest.update(files=[]),
         lambda: manifest.pop("versions"),
         lambda: manifest.update(format=rng.choice([1, 4, 10**6])),
-        lambda: manifest.update(libraries=["no_such_library_at_all"]),
+        lambda: manifest.pop("libraries"),
     )
     rng.choice(edits)()
     write_manifest(folder, manifest)
