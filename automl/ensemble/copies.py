@@ -51,6 +51,7 @@ SUBJECTS: Mapping[str, Subject] = {
     "_has_earlier_sessions": Subject.RUN,
     "_initial_design": Subject.RUN,
     "_own_processor_seconds": Subject.RUN,
+    "_row_order": Subject.RUN,
     "_split_arguments": Subject.RUN,
     "_target_name": Subject.RUN,
     "_warns_of_drift": Subject.RUN,

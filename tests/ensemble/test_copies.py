@@ -14,7 +14,7 @@ from tests.factories import FAST
 SAME, NEW, EITHER = "same", "new", "same or new"
 BY_REFIT = "refit has replaced the models of the search; use the estimator that still has them"
 BY_SLIM = "slim or choose has made the ensemble smaller; use the estimator with the larger one"
-BY_RETUNE = "retune has trained the models on all rows after its search; fit on these rows keeps those of the search"
+BY_RETUNE = "retune has replaced the models of its search; only fit keeps such models"
 CHANGES = {
     "refit": lambda model: model.refit(),
     "refit with new rows": lambda model: model.refit(*make_labels(1)),
