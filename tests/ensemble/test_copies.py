@@ -39,7 +39,7 @@ ATTRIBUTES = {
     "feature_importances_": (SAME, NEW, NEW, NEW, NEW),
     "feature_names_in_": (SAME, SAME, SAME, SAME, SAME),
     "frontier_": (BY_REFIT, BY_REFIT, BY_RETUNE, NEW, NEW),
-    "guard_curve_": (SAME, SAME, "retune searches without a guard", SAME, SAME),
+    "guard_curve_": (SAME, SAME, "retune, which searches without a guard", SAME, SAME),
     "history_": (SAME, SAME, NEW, SAME, SAME),
     "leaderboard_": (SAME, SAME, NEW, NEW, NEW),
     "metric_scores_": (SAME, BY_REFIT, NEW, BY_SLIM, BY_SLIM),
