@@ -123,7 +123,7 @@ def _xgboost(model: Any, library: Any, is_classifier: bool, script: Script) -> t
             "enable_categorical": True,
             "feature_types": Raw(f'["c"] * {library.native_categories} + ["q"] * {numbers}'),
         }
-    return [], script.call(
+    code = script.call(
         "xgboost",
         "XGBClassifier" if is_classifier else "XGBRegressor",
         n_estimators=int(model.n_iter_),
@@ -132,6 +132,8 @@ def _xgboost(model: Any, library: Any, is_classifier: bool, script: Script) -> t
         tree_method="hist",
         random_state=0,
     )
+    # Of more than two classes, a fold may lack one, and XGBoost accepts no gap between the numbers of classes.
+    return [], any_classes(code, script) if is_classifier and len(model.classes_) > 2 else code
 
 
 def _catboost(model: Any, library: Any, is_classifier: bool, script: Script) -> tuple[list[str], str]:

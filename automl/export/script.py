@@ -13,9 +13,10 @@ from automl.export.code import Script, call_code, docstring, indent, list_code, 
 from automl.export.columns import Columns, constant, raw_names, read_code, text_names
 from automl.export.folds import add_remarks, splitter, with_groups
 from automl.export.models import NETWORKS, model_code, typical_model
+from automl.export.scores import DESCRIBE, score_code
 from automl.export.steps import Codes, step_code
 from automl.export.tables import CHECK_DECIMAL, PARSER, READ_TABLE, WITH_POINTS
-from automl.export.targets import USAGE, class_list, target_constants, target_functions
+from automl.export.targets import USAGE, class_list, target_constants, target_functions, target_scoring
 from automl.plurals import plural
 from automl.task.metrics import default_scoring
 from automl.task.quantiles import refuse_quantiles
@@ -40,13 +41,13 @@ $option    arguments = parser.parse_args()
     table = read_table(arguments.table, [arguments.target$more], arguments)
 $take    X, y = read_columns(table.drop(columns=arguments.target)), read_target(table[arguments.target])
     pipeline = make_model()
-$start        scores = cross_val_score(pipeline, X, y$argument, cv=FOLDS, scoring=SCORING)
-        print(f"{SCORING}: {scores.mean():.4f} (standard deviation {scores.std():.4f} over {len(scores)} folds)")
+$start        scores = cross_val_score(pipeline, X, y$argument, cv=FOLDS, scoring=score_rows)
+        print(f"{SCORING}: {describe(scores)}")
     pipeline.fit(X, y)
     if arguments.test is not None:
         test = read_table(arguments.test, [arguments.target], arguments)
 $drop        rows = read_columns(test.drop(columns=arguments.target))
-        score = get_scorer(SCORING)(pipeline, rows, read_target(test[arguments.target]))
+        score = score_rows(pipeline, rows, read_target(test[arguments.target]))
         print(f"{SCORING}: {score:.4f} on {len(test)} rows")
     if arguments.out is not None:
         # So that the file also holds the classes and functions of this script.
@@ -207,15 +208,18 @@ def _assemble(
     if layout is None:
         n_classes = 0 if classes is None else len(classes)
         kind = "regression" if n_classes == 0 else "binary" if n_classes == 2 else "multiclass"
-        facts, usage = _target_constants(estimator, kind, script), _USAGE
-        parts_of_target: tuple[str, ...] = (_VALUES if classes is None else _CLASSES,)
+        scoring, usage = _scoring(estimator, kind, script), _USAGE
+        facts = _target_constants(estimator, scoring, script)
+        score = score_code(scoring, n_classes, script)
+        parts_of_target: tuple[str, ...] = (_VALUES if classes is None else _CLASSES, *score, DESCRIBE)
         main = _MAIN
-        for module, imported in (("sklearn.metrics", "get_scorer"), ("sklearn.model_selection", "cross_val_score")):
-            script.use(module, imported)
+        script.imports.add("import numpy as np")
+        script.use("sklearn.model_selection", "cross_val_score")
     else:
         kind, usage = plural(layout.n_targets, "target"), USAGE
-        facts = target_constants(estimator, layout, script)
-        *own, main = target_functions(layout, script)
+        scoring = target_scoring(estimator, layout, script)
+        facts = target_constants(estimator, layout, scoring, script)
+        *own, main = target_functions(scoring, layout, script)
         parts_of_target = tuple(own)
     add_remarks(estimator, script)
     n_columns = sum(column.reader is not None for column in estimator._reader.columns_)
@@ -249,16 +253,21 @@ def _assemble(
     return code
 
 
-def _target_constants(estimator: Any, kind: str, script: Script) -> list[str]:
-    """Return the code of the constants of one target: its classes, and the scorer."""
-    classes, scorer = getattr(estimator, "classes_", None), deciding_scorer(estimator.scoring)
-    scoring = default_scoring(kind) if callable(scorer) else estimator._metric.name
+def _scoring(estimator: Any, kind: str, script: Script) -> str:
+    """Return the name of the scorer of one target."""
+    scorer = deciding_scorer(estimator.scoring)
+    scoring: str = default_scoring(kind) if callable(scorer) else estimator._metric.name
     if callable(scorer):
         script.remark(f"the search maximized a scorer of its own; this script prints {scoring}")
     elif scoring not in get_scorer_names():  # such as the scores of ordered classes
         scoring = default_scoring(kind)
         script.remark(f"scikit-learn has no score {estimator._metric.name}; this script prints {scoring}")
-    found = []
+    return scoring
+
+
+def _target_constants(estimator: Any, scoring: str, script: Script) -> list[str]:
+    """Return the code of the constants of one target: its classes, the scorer, and the folds."""
+    found, classes = [], getattr(estimator, "classes_", None)
     if classes is not None:
         found.append(f"CLASSES = {class_list(classes, estimator._metric.positive, script)}\n")
     return [*found, f"SCORING = {quote(scoring)}\n", f"FOLDS = {splitter(estimator, classes is not None, script)}\n"]

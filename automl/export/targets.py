@@ -9,6 +9,7 @@ import numpy as np
 from automl.export.code import Raw, Script, call_code, list_code, quote
 from automl.export.columns import constant
 from automl.export.folds import splitter
+from automl.export.scores import target_score_code
 from automl.task.metrics import default_scoring
 from automl.task.target_metrics import TargetsScorer
 from pipelines.component import task_type
@@ -53,8 +54,9 @@ _CLASSIFIER = '''class OneTarget(ClassifierMixin, BaseEstimator):
         found = self.pipeline.predict_proba(X)
         if not isinstance(found, list):  # a chain has one column for each target
             return np.column_stack([1 - found[:, self.target], found[:, self.target]])
-        spread = np.zeros((len(X), len(self.classes_)))  # the training rows may have lacked a class
-        spread[:, np.asarray(self.pipeline.classes_[self.target], dtype=int)] = found[self.target]
+        own = found[self.target]
+        spread = np.zeros((len(X), len(self.classes_)), dtype=own.dtype)  # the training rows may have lacked a class
+        spread[:, np.asarray(self.pipeline.classes_[self.target], dtype=int)] = own
         return spread
 '''
 _REGRESSOR = '''class OneTarget(RegressorMixin, BaseEstimator):
@@ -71,21 +73,22 @@ _REGRESSOR = '''class OneTarget(RegressorMixin, BaseEstimator):
         return self.pipeline.predict(X)[:, self.target]
 '''
 _ANY_CLASSES = '''class AnyClasses(ClassifierMixin, BaseEstimator):
-    """A classifier that predicts the class of its training rows where these have one class only."""
+    """A classifier for training rows that may lack some of the classes, or have one class only."""
 
     def __init__(self, classifier):
         self.classifier = classifier
 
-    def fit(self, X, y):
-        found = np.unique(y)
-        self.classifier_ = None if len(found) == 1 else clone(self.classifier).fit(X, y)
+    def fit(self, X, y, sample_weight=None):
+        found, codes = np.unique(y, return_inverse=True)  # some libraries accept only classes without gaps
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        self.classifier_ = None if len(found) == 1 else clone(self.classifier).fit(X, codes, **weights)
         # A chain reads the second column of the probabilities, so that there are two columns always.
         self.only_, own = found[0], np.array([0, max(1, found[0])])
-        self.classes_ = own if self.classifier_ is None else self.classifier_.classes_
+        self.classes_ = own if self.classifier_ is None else found
         return self
 
     def predict(self, X):
-        return np.full(X.shape[0], self.only_) if self.classifier_ is None else self.classifier_.predict(X)
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     def predict_proba(self, X):
         if self.classifier_ is None:
@@ -108,18 +111,6 @@ _CLASS_FOLDS = '''def folds(X, y, groups=None):
 _VALUE_FOLDS = '''def folds(X, y, groups=None):
     """Return five folds."""
     return FOLDS.split(X, groups=groups)
-'''
-_CLASS_SCORE = '''def score_target(pipeline, j, X, y):
-    """Return the score of a trained pipeline for a target, or NaN where rows without one of its classes have none."""
-    model, classes = OneTarget(pipeline, j), np.arange(len(CLASSES[j]))
-    if SCORING == "neg_log_loss":  # defined for rows without one of the classes, too
-        return -log_loss(y, model.predict_proba(X), labels=classes)
-    try:
-        return get_scorer(SCORING)(model, X, y)
-    except ValueError:
-        if np.isin(classes, y).all():
-            raise
-        return np.nan
 '''
 _VALUE_SCORE = '''def score_target(pipeline, j, X, y):
     """Return the score of a trained pipeline for a target."""
@@ -166,20 +157,24 @@ if __name__ == "__main__":
 '''
 
 
-def target_constants(estimator: Any, layout: TargetLayout, script: Script) -> list[str]:
-    """Return the code of the constants: names of the targets, their classes, and the scorer of each target."""
+def target_scoring(estimator: Any, layout: TargetLayout, script: Script) -> str:
+    """Return the name of the scorer of each target."""
+    if isinstance(estimator._metric.scorer, TargetsScorer):
+        return str(estimator._metric.scorer.name)
+    scoring = default_scoring(task_type(max(layout.n_classes, default=0)))
+    script.remark(f"the search maximized a score of all targets at once; this script prints {scoring}")
+    return scoring
+
+
+def target_constants(estimator: Any, layout: TargetLayout, scoring: str, script: Script) -> list[str]:
+    """Return the code of the constants: names of the targets, their classes, the scorer, and the folds."""
     found = [constant("TARGETS", list(layout.names))]
-    scorer = estimator._metric.scorer
-    is_mean = isinstance(scorer, TargetsScorer)
     if layout.is_classification:
+        scorer = estimator._metric.scorer
+        is_mean = isinstance(scorer, TargetsScorer)
         positives = [metric.positive for metric in scorer.each] if is_mean else layout.n_targets * [1]
         every = [class_list(own, code, script) for own, code in zip(estimator.classes_, positives, strict=True)]
         found.append(f"CLASSES = {list_code(every)}\n")
-    if is_mean:
-        scoring = scorer.name
-    else:
-        scoring = default_scoring(task_type(max(layout.n_classes, default=0)))
-        script.remark(f"the search maximized a score of all targets at once; this script prints {scoring}")
     folds = splitter(estimator, layout.is_classification, script)
     return [*found, f"SCORING = {quote(scoring)}\n", f"FOLDS = {folds}\n"]
 
@@ -195,24 +190,23 @@ def class_list(classes: Any, positive: int, script: Script) -> str:
     return list_code([script.value(label) for label in labels])
 
 
-def target_functions(layout: TargetLayout, script: Script) -> list[str]:
+def target_functions(scoring: str, layout: TargetLayout, script: Script) -> list[str]:
     """Return the code that reads the targets, makes folds, and scores a target; the last one is the main function."""
     is_classification = layout.is_classification
-    for module, name in (
-        ("sklearn.base", "BaseEstimator"),
-        ("sklearn.base", "ClassifierMixin" if is_classification else "RegressorMixin"),
-        ("sklearn.metrics", "get_scorer"),
-    ):
-        script.use(module, name)
+    for name in ("BaseEstimator", "ClassifierMixin" if is_classification else "RegressorMixin"):
+        script.use("sklearn.base", name)
     script.imports |= {"import numpy as np"}
     if is_classification:
-        script.use("sklearn.metrics", "log_loss")
-        return [_CLASSES, _CLASSIFIER, _CLASS_FOLDS, _CLASS_SCORE, _MAIN]
+        score = target_score_code(scoring, layout.n_classes, script)
+        return [_CLASSES, _CLASSIFIER, _CLASS_FOLDS, *score, _MAIN]
+    script.use("sklearn.metrics", "get_scorer")
     return [_VALUES, _REGRESSOR, _VALUE_FOLDS, _VALUE_SCORE, _MAIN]
 
 
 def any_classes(classifier: str, script: Script) -> str:
-    """Return the code of a classifier that can also be trained on rows of one class."""
+    """Return the code of a classifier that can also be trained on rows which lack classes, or have one class only."""
+    if classifier.startswith("AnyClasses("):
+        return classifier
     for name in ("BaseEstimator", "ClassifierMixin", "clone"):
         script.use("sklearn.base", name)
     script.imports.add("import numpy as np")

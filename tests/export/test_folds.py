@@ -21,7 +21,7 @@ def test_few_groups_give_as_many_folds(tmp_path, monkeypatch, capsys):
     model = AutoMLClassifier(**SETTINGS).fit(table[["place", "size"]], table["label"], groups=table["few"])
     script = python_script(model)
     out, names = run_main(tmp_path, monkeypatch, capsys, script, table, "label", "--groups", "few")
-    assert "over 3 folds" in out
+    assert "over 3 of 3 folds" in out
     assert "fewer than five groups" in names["__doc__"]
     with pytest.raises(SystemExit):
         run_main(tmp_path, monkeypatch, capsys, script, table.assign(few=1), "label", "--groups", "few")
@@ -47,7 +47,7 @@ def test_a_splitter_in_the_order_of_time_is_named_also_beside_groups(tmp_path, m
     model = AutoMLClassifier(**SETTINGS | {"cv": TimeSeriesSplit(5, gap=2)})
     script = python_script(model.fit(table[["a"]], table["label"], groups=np.arange(120) // 20))
     out, names = run_main(tmp_path, monkeypatch, capsys, script, table, "label")
-    assert "over 5 folds" in out
+    assert "over 5 of 5 folds" in out
     assert "--groups" not in script
     for remark in ("TimeSeriesSplit", "have no gap", "may divide a group"):
         assert remark in " ".join(names["__doc__"].split())

@@ -465,7 +465,7 @@ def test_the_folds_of_the_script_train_on_older_rows(tmp_path, monkeypatch, caps
     model = AutoMLRegressor(**FAST | {"max_trials": 1, "include": ["ridge"]})
     model.fit(table[["day", "a"]], table["label"], time="day", gap="2 days")
     out, names = run_main(tmp_path, monkeypatch, capsys, python_script(model), table, "label")
-    assert "over 5 folds" in out
+    assert "over 5 of 5 folds" in out
     assert all(max(train) < min(test) for train, test in names["FOLDS"].split(table))
     assert "by the times of column day" in names["__doc__"]
     assert "have no gap" in names["__doc__"]

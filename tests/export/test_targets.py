@@ -24,11 +24,12 @@ LABELS = LABELS.assign(
 SETTINGS = {"time_budget": None, "max_trials": 1, "n_jobs": 1, "cv": 2, "verbose": 0, "random_state": 0}
 
 
-def fitted(table, targets, configuration):
+def fitted(table, targets, configuration, scoring="neg_log_loss"):
     """Return an estimator that was fitted with one configuration."""
     kind = AutoMLRegressor if targets[0] == "bp" else AutoMLClassifier
-    scoring = {} if kind is AutoMLRegressor else {"scoring": "neg_log_loss"}
-    model = kind(**SETTINGS, **scoring, initial_configurations=[configuration])
+    model = kind(
+        **SETTINGS, scoring=None if kind is AutoMLRegressor else scoring, initial_configurations=[configuration]
+    )
     return model.fit(table.drop(columns=targets), table[targets])
 
 
@@ -140,8 +141,8 @@ def test_the_script_cross_validates_a_sorted_table_with_a_rare_class(tmp_path, m
 @pytest.mark.filterwarnings("ignore:The least populated class")
 def test_folds_without_a_score_are_left_out_of_the_mean(tmp_path, monkeypatch, capsys):
     table = LABELS.drop(columns="large").sort_values(["size", "target"]).iloc[::3]
-    script = python_script(fitted(table, ["target", "size"], {**LINEAR, "multi_output": "independent"}))
-    script = script.replace('SCORING = "neg_log_loss"', 'SCORING = "roc_auc_ovr"')
+    configuration = {**LINEAR, "multi_output": "independent"}
+    script = python_script(fitted(table, ["target", "size"], configuration, "roc_auc_ovr"))
     table["size"] = np.where(np.arange(len(table)) < 3, 0, 1 + (np.arange(len(table)) > 60))
     target, size = run(tmp_path, monkeypatch, capsys, script, table)
     assert "over 5 of 5 folds" in target

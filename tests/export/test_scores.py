@@ -1,0 +1,88 @@
+"""The scores of exported scripts have a value where some rows lack a class, or the script ends with an error."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import TimeSeriesSplit
+
+from automl import AutoMLClassifier
+from automl.export.script import python_script
+from tests.export.test_script import run_main
+from tests.factories import FAST
+
+
+def drifting_table():
+    """Return rows in the order of time, of which the older ones have other classes than the newer ones."""
+    rng = np.random.default_rng(0)
+    label = np.sort(np.arange(240) % 4)
+    label[[10, 90, 150, 230]] = 3, 0, 1, 2  # so that the first training parts have a gap in the numbers of classes
+    table = pd.DataFrame({"a": label + 0.5 * rng.normal(size=240), "b": rng.normal(size=240)})
+    return table.assign(label=np.array(["calm", "rain", "snow", "storm"])[label])
+
+
+def script_of(table, model, scoring, targets="label"):
+    """Return the script of one configuration, whose search has seen all classes in all folds."""
+    arguments = FAST | {"include": (), "max_trials": 1, "cv": TimeSeriesSplit(2), "scoring": scoring}
+    estimator = AutoMLClassifier(**arguments, initial_configurations=[{"model": model}])
+    mixed = table.sample(frac=1, random_state=0)
+    script = python_script(estimator.fit(mixed[["a", "b"]], mixed[targets]))
+    return re.sub(r"n_estimators=\d+", "n_estimators=5", script)
+
+
+@pytest.mark.parametrize("model", ["xgboost", "decision_tree"])
+@pytest.mark.filterwarnings("error")
+def test_folds_without_some_classes_have_a_log_loss(tmp_path, monkeypatch, capsys, model):
+    table = drifting_table()
+    script = script_of(table, model, "neg_log_loss")
+    out, names = run_main(tmp_path, monkeypatch, capsys, script, table, "label")
+    assert "over 5 of 5 folds" in out
+    assert -20 < float(out.split()[1]) < -5  # the newest classes have a probability of 0 in three folds
+    few = table[table["label"] != "rain"]
+    few.head(50).to_csv(tmp_path / "test.csv", index=False)
+    out, _ = run_main(tmp_path, monkeypatch, capsys, script, few, "label", "--test", str(tmp_path / "test.csv"))
+    assert -0.8 < float(out.split()[1]) <= 0
+    fitted = names["make_model"]().fit(few[["a", "b"]], names["read_target"](few["label"]))
+    assert fitted.classes_.tolist() == [0, 2, 3]
+    assert set(fitted.predict(few[["a", "b"]])) <= {0, 2, 3}
+
+
+@pytest.mark.parametrize(
+    "scoring",
+    [
+        *("neg_brier_score", "d2_log_loss_score", "d2_brier_score", "top_k_accuracy"),
+        *("roc_auc_ovr", "roc_auc_ovr_weighted", "roc_auc_ovo", "roc_auc_ovo_weighted"),
+    ],
+)
+def test_scores_of_probabilities_have_a_value_in_folds_without_some_classes(tmp_path, monkeypatch, capsys, scoring):
+    table = drifting_table()
+    script = script_of(table, "decision_tree", scoring)
+    out, names = run_main(tmp_path, monkeypatch, capsys, script, table, "label")
+    assert out.startswith(f"{scoring}: ")
+    assert "over 5 of 5 folds" in out
+    mixed = table.sample(frac=1, random_state=1)
+    X, y = names["read_columns"](mixed), names["read_target"](mixed["label"])
+    fitted = names["make_model"]().fit(X[:60], y[:60])
+    assert names["score_rows"](fitted, X, y) == pytest.approx(get_scorer(scoring)(fitted, X, y))
+
+
+def test_folds_without_a_score_are_left_out_and_without_any_score_the_script_fails(tmp_path, monkeypatch, capsys):
+    table = drifting_table()
+    script = script_of(table, "decision_tree", "roc_auc_ovr")
+    table["label"] = np.where(np.arange(240) < 200, "calm", np.where(np.arange(240) < 220, "rain", "snow"))
+    out, _ = run_main(tmp_path, monkeypatch, capsys, script, table, "label")
+    assert "roc_auc_ovr: 0.5000 (standard deviation 0.0000 over 1 of 5 folds)" in out
+    with pytest.raises(SystemExit, match="roc_auc_ovr has no value in any fold"):
+        run_main(tmp_path, monkeypatch, capsys, script, table.head(200), "label")
+    assert capsys.readouterr().out == ""
+
+
+def test_two_targets_train_xgboost_where_the_rows_of_one_lack_a_class(tmp_path, monkeypatch, capsys):
+    table = drifting_table().assign(warm=lambda rows: rows["a"] > 1.5)
+    script = script_of(table, "xgboost", None, ["label", "warm"])
+    out, _ = run_main(tmp_path, monkeypatch, capsys, script, table[table["label"] != "rain"])
+    assert out.count("over 5 of 5 folds") == 2
