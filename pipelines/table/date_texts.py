@@ -57,8 +57,8 @@ _CLOCK = (
     r"\s*(?P<half>[ap]\.?\s?m\.?(?![a-z]+/))?"  # not the beginning of America/New_York
 )
 _ZONE = (
-    r"\s*(?P<zone>z|[a-z]{3,4}|[a-z]+/[a-z_/]+|(?:utc|gmt)?\s?[+-]\d{1,2}(?::?\d{2})?(?::?\d{2})?)?"
-    r"(?:\s*\[[^\]]*\]|\s*\([^)]*\)|(?<=\d)\s[a-z]{3,4})?"
+    r"\s*(?P<zone>z|[a-z]{3,4}|[a-z]+/[a-z0-9_/+-]+|(?:utc|gmt)?\s?[+-]\d{1,2}(?::?\d{2})?(?::?\d{2})?)?"
+    r"(?:\s*(?P<remark>\[[^\]]*\]|\([^)]*\))|(?<=\d)\s[a-z]{3,4})?"
 )
 _CITY = re.compile(r"[A-Za-z]/[A-Za-z]")
 _NAME = re.compile(r"[A-SU-Za-su-z+]")
@@ -330,9 +330,16 @@ def find_cities(texts: Texts) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     places = [i for i, text in enumerate(texts) if _CITY.search(text) is not None]
     for i, match in zip(places, _split(texts[places]), strict=True):
-        if match is not None and "zone" in match.re.groupindex and "/" in (match["zone"] or ""):
-            found.setdefault(match["zone"], []).append(i)
+        if match is not None and (city := _city(match)):
+            found.setdefault(city, []).append(i)
     return found
+
+
+def _city(match: re.Match[str]) -> str:
+    """Return the name of a city that is the zone of a date, or stands in brackets in place of a zone; else nothing."""
+    groups = match.groupdict()
+    zone = groups.get("zone") or (groups.get("remark") or "").strip("[]() ")
+    return zone if "/" in zone else ""
 
 
 def _has_zone(match: re.Match[str]) -> bool:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import pickle
+from zoneinfo import available_timezones
 
 import numpy as np
 import pandas as pd
@@ -225,6 +226,10 @@ NOON = dt.datetime(2024, 7, 3, 12)
         pytest.param(["3 July 2024 12:00", "Wed, 03 Jul 2024 10:00:00 GMT"], id="other texts"),
         pytest.param(["2024-07-03 12:00 Europe/Berlin", "2024-07-03 12:00 CEST"], id="names of the zone"),
         pytest.param(["2024-07-03 06:00 America/New_York", "3 July 2024 19:00 Asia/Tokyo"], id="names of other zones"),
+        pytest.param(["2024-07-03 05:00 Etc/GMT+5"] * 2, id="name with a sign and a digit"),
+        pytest.param(["2024-07-03T06:00[America/New_York]", "3 July 2024 19:00 (Asia/Tokyo)"], id="names in brackets"),
+        pytest.param(["2024-07-03T12:00+02:00[Asia/Tokyo]", "2024-07-03 10:00Z (Asia/Tokyo)"], id="offsets and names"),
+        pytest.param(["2024-07-03 12:00 [summer/2024]", "2024-07-03 12:00 (CEST)"], id="other words in brackets"),
         pytest.param(["2024-07-03 12:00 Nowhere/Nobody", "2024-07-03 11:00 europe/london"], id="unknown zone"),
         pytest.param(pd.Series(["2024-07-03 12:00", "2024-07-03 10:00Z"], dtype="category"), id="category"),
         pytest.param(pd.Series([NOON, "2024-07-03 10:00Z"], dtype=object), id="objects and texts"),
@@ -310,6 +315,16 @@ def test_names_of_cities_do_not_change_the_dates_of_a_column_of_texts():
     texts = [f"2024-07-{i % 28 + 1:02d} 18:00 America/New_York" for i in range(40)]
     _, out = read([*texts, "2024-07-03 18:00"])
     np.testing.assert_array_equal(out[-1], out[2])
+
+
+@pytest.mark.parametrize("text", ["2024-07-03 12:00 {}", "3 July 2024 12:00 [{}]"])
+def test_the_names_of_all_zones_with_a_slash_are_read(text):
+    hours = pd.date_range("2024-06-01", periods=40, freq="31h", tz="Europe/Berlin")
+    reader = TableReader().fit(pd.DataFrame({"day": hours}))
+    zones = sorted(zone for zone in available_timezones() if "/" in zone)
+    moments = [pd.Timestamp(NOON, tz=zone).tz_convert("UTC") for zone in zones]
+    expected = reader.transform(pd.DataFrame({"day": pd.DatetimeIndex(moments)}))
+    np.testing.assert_array_equal(reader.transform(pd.DataFrame({"day": map(text.format, zones)})), expected)
 
 
 def test_placeholders_with_the_name_of_a_city_are_read():
