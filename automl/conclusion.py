@@ -20,6 +20,7 @@ from automl.ensemble.loading import ModelLoader
 from automl.ensemble.out_of_fold_scores import Records, scores_of_frontier, scores_of_run
 from automl.ensemble.score_curve import CurveRecord, collect_curve
 from automl.ensemble.selection import Ensemble, FoldBag, select_members
+from automl.ensemble.single_scores import SingleScores, score_singles
 from automl.ensemble.size import members_within_size
 from automl.ensemble.slimming import AnyEstimate, meet_limit
 from automl.execute.machine import available_cpus
@@ -73,6 +74,7 @@ class RunResult:
     initial_design: InitialDesign | None = None  # None while the search goes on
     score_curve: CurveRecord | None = None  # None also where no two times can be compared, and for a smaller ensemble
     conformal: Records | None = None  # None after an interrupt
+    single_scores: SingleScores | None = None  # None after an interrupt, and without an estimate
     earlier_seconds: float = 0.0  # of the budget, which earlier sessions of the run have used
     is_smaller: bool = False  # whether `max_predict_milliseconds` has made the ensemble smaller
 
@@ -137,6 +139,10 @@ def conclude(
     for_prediction : bool
         Whether to leave out what predictions do not need.
     """
+    singles = None
+    if isinstance(result.out_of_fold, OutOfFoldRecord) and not for_prediction:
+        lost = "the expected score is not compared with those of single configurations"
+        singles = unless_interrupted(partial(score_singles, result.out_of_fold), lost)
     if limit is not None or not for_prediction:
         result = _within_limit(outcome, result, limit, reading)
     rows = curve = None
@@ -149,7 +155,7 @@ def conclude(
         conformal = unless_interrupted(scoring, "the model predicts no intervals and no sets")
     else:
         conformal = conformal_of(outcome, result.ensemble, seconds_end(outcome.budget))
-    return replace(result, row_predictions=rows, score_curve=curve, conformal=conformal)
+    return replace(result, row_predictions=rows, score_curve=curve, conformal=conformal, single_scores=singles)
 
 
 def _within_limit(outcome: SearchOutcome, result: RunResult, limit: float | None, reading: float) -> RunResult:

@@ -12,6 +12,7 @@ from automl.ensemble.bootstrap import estimate_score, estimate_score_before
 from automl.ensemble.estimate import Estimate, OutOfFoldRecord
 from automl.ensemble.missing import order_of_rows
 from automl.ensemble.score_curve import CurveRecord, score_curve
+from automl.ensemble.single_scores import SingleScores
 from automl.search.budget import Budget
 from automl.task.metric_words import MetricWords
 from automl.trials.candidates import rank
@@ -23,6 +24,8 @@ _SHARE = 0.03  # of the budget
 _SHARE_LEFT = 0.8  # of the seconds that are left
 _LEAST_SHARE = 0.01  # of the budget, also where no seconds are left
 _SECONDS_AFTER_INTERRUPT = 1.0
+
+_NOT_COMPARABLE = "a mean over folds, which is not comparable with scores of all rows together"
 
 
 def estimate_in_budget(estimator: Any, budget: Budget) -> None:
@@ -87,8 +90,7 @@ def expected_score_line(estimator: Any) -> str:
         return ""
     words = MetricWords.of(estimator._metric.name)
     known = attributes["_estimate"]
-    by_time = order_of_rows(estimator) in ("time", "cv")
-    best = _best_of_search(attributes.get("history_"), words, by_time)
+    best = _best_of_search(estimator, words)
     if known is None:
         since = "scores on older rows say little about the future"
         return f"no expected score on new rows, because the rows are in the order of time and {since}; {best}"
@@ -101,16 +103,22 @@ def expected_score_line(estimator: Any) -> str:
     return f"expected {words.name} on new rows: {words.text(known.score)} ({interval}; {words.direction}); {best}{note}"
 
 
-def _best_of_search(history: RunHistory | None, words: MetricWords, by_time: bool = False) -> str:
-    """Return the best score of the search, and why it is optimistic, or why it is no score of the newest rows."""
+def _best_of_search(estimator: Any, words: MetricWords) -> str:
+    """Return the best score of the search on the rows of the expected score, and why it is optimistic.
+
+    Where that score is not known, this is a mean over folds, and the text says why nothing is compared with it.
+    """
+    history: RunHistory | None = vars(estimator).get("history_")
+    singles: SingleScores | None = vars(estimator).get("_single_scores")
     ranked = [] if history is None else rank(history, usable_only=False, most_folds_first=True)
     scored = [e for e in ranked if e.folds]
     if not scored:
         return "the best score of the search is not known"
-    best = words.text(-scored[0].mean_loss)
+    if singles is None or not math.isfinite(singles.best):
+        by_time = order_of_rows(estimator) in ("time", "cv")
+        why = "the mean over folds of older and newer rows" if by_time else _NOT_COMPARABLE
+        return f"best single configuration in the search: {words.text(-scored[0].mean_loss)}, {why}"
+    best = words.text(singles.best)
     if len(scored) == 1:
         return f"the only configuration of the search has {best}"
-    if by_time:
-        return f"best single configuration in the search: {best}, the mean over folds of older and newer rows"
-    extreme = "lowest" if words.is_loss else "highest"
-    return f"best single configuration in the search: {best}, optimistic as the {extreme} of {len(scored)} scores"
+    return f"best single configuration in the search: {best} on the same rows, optimistic as the best of {len(scored)}"

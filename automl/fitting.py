@@ -185,6 +185,7 @@ def fitted_attributes(prepared: PreparedTask, result: RunResult, found: Sequence
         "_score_curve": result.score_curve,
         "_changed_by": LIMIT if result.is_smaller else "",
         "_conformal": result.conformal,
+        "_single_scores": result.single_scores,
         "_sensitive": sensitive_in_table(prepared),
         "history_": result.history,
         "stop_reason_": result.stop_reason,

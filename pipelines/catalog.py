@@ -131,6 +131,18 @@ def find_component(step: str, name: str) -> Component | None:
     return None
 
 
+def simple_kind(family: str) -> str:
+    """Return the kind of a model that a person could explain; empty for other models.
+
+    Examples
+    --------
+    >>> simple_kind("ridge"), simple_kind("lightgbm")
+    ('linear model', '')
+    """
+    component = find_component("model", family)
+    return "" if component is None else component.simple_kind
+
+
 def components_of(configuration: Configuration) -> Iterator[Component]:
     """Yield the components of a configuration, without own components of a user that this process does not know."""
     for step in (step for step in CATALOG if step in configuration):

@@ -48,8 +48,8 @@ def test_the_last_line_of_a_fit_is_the_expected_score_beside_the_best_of_the_sea
     assert numbers(lines[-1]) == pytest.approx([estimate.score, estimate.low, estimate.high], rel=1e-3)
     assert lines[-1].startswith("expected ROC AUC on new rows: ")
     assert "greater is better" in lines[-1]
-    best = f"best single configuration in the search: {clf.best_score_:.4g}, optimistic as the highest of 2 scores"
-    assert lines[-1].endswith(best)
+    best = f"{clf._single_scores.best:.4g} on the same rows, optimistic as the best of 2"
+    assert lines[-1].endswith(f"best single configuration in the search: {best}")
     assert lines[-2].startswith("max_trials reached; 2 configurations; ")
     assert "best" not in lines[-2]
 
@@ -70,7 +70,7 @@ def test_a_loss_is_positive_and_its_interval_begins_with_the_smaller_end(caplog)
     assert score == pytest.approx(-reg.estimate_.score, rel=1e-3)
     assert "expected root mean squared error on new rows: " in lines[-1]
     assert "lower is better" in lines[-1]
-    assert "lowest of" in lines[-1]
+    assert "best of 2" in lines[-1]
 
 
 def test_rows_in_the_order_of_time_have_no_expected_score_and_the_line_says_so(caplog):
@@ -151,3 +151,14 @@ def test_a_short_fit_of_many_classes_ends_with_the_expected_score(caplog):
     score, low, high = numbers(lines[-1])
     assert low < score < high
     assert score == pytest.approx(-clf.estimate_.score, rel=1e-3)
+
+
+def test_all_scores_of_the_last_line_are_those_of_the_same_rows_together(caplog):
+    """The error of all rows of a skewed target is much larger than the mean over the folds."""
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(150, 2))
+    settings = TINY | {"verbose": 1, "include": ["ridge"], "max_trials": 1, "cv": 10}
+    reg, lines = fit_and_log(caplog, AutoMLRegressor(**settings), X, np.exp(2 * rng.normal(size=150) + X[:, 0]))
+    of_all_rows = -reg.metric_scores_["score"].iloc[0]
+    assert of_all_rows > -1.5 * reg.best_score_
+    assert lines[-1].endswith(f"; the only configuration of the search has {of_all_rows:.4g}")

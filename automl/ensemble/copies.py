@@ -39,6 +39,7 @@ SUBJECTS: Mapping[str, Subject] = {
     "_refit_facts": Subject.ROWS,
     "_rows": Subject.ROWS,
     "_sensitive": Subject.ROWS,
+    "_single_scores": Subject.ROWS,
     "_sketch": Subject.ROWS,
     "_warnings": Subject.ROWS,
     "feature_names_in_": Subject.ROWS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -11,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automl.ensemble.calibration import Form
-from automl.ensemble.scored_rows import find_units, scored_part
+from automl.ensemble.scored_rows import find_units, n_scored_folds, scored_part
 from automl.ensemble.selection import Ensemble, out_of_fold
 from automl.plurals import short_number
 from automl.task.metrics import Metric, loss_or_nan
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
-from automl.trials.candidates import candidate_sets
+from automl.trials.candidates import candidate_sets, find_singles
 from automl.trials.history import Evaluation, RunHistory
 from pipelines.component import TableTraits
 from pipelines.configuration import Configuration
@@ -111,6 +112,8 @@ class OutOfFoldRecord:
     n_scored : int or None
         Number of the first rows that are scored, where older rows say less about new rows; None for all rows. The
         ensemble is chosen by all rows.
+    best, simple : int or None
+        Numbers of the best configuration, and of the best one of a simple family, that have predicted all scored rows.
     """
 
     predictions: Array
@@ -128,6 +131,18 @@ class OutOfFoldRecord:
     note: str = ""
     calibration_form: Form | tuple[Form | None, ...] = "matrix"
     n_scored: int | None = None
+    best: int | None = None
+    simple: int | None = None
+
+    def scored_part(self) -> tuple[Metric, Array, Array | None]:
+        """Return metric, target and sample weights of the scored rows."""
+        rows = np.arange(len(self.y))[: self.n_scored]
+        return self.metric.take(rows), self.y[rows], None if self.sample_weight is None else self.sample_weight[rows]
+
+    def score_of(self, number: int) -> float:
+        """Return the score of a candidate on the scored rows; NaN if the metric is undefined on them."""
+        predictions = self.predictions[number][: self.n_scored].astype(np.float64)
+        return -self.loss(np.arange(len(predictions)), predictions)
 
     def loss(self, rows: Rows, predictions: Array) -> float:
         """Return the loss of predictions for some rows; NaN if the metric is undefined on these rows."""
@@ -151,16 +166,21 @@ def collect(
     size : int
         Rounds of greedy selection in the run.
     deadline : float
-        Time of `time.monotonic`, in seconds. After it, only members of the ensemble are still read.
+        Time of `time.monotonic`, in seconds. After it, only members of the ensemble and configurations that
+        are scored alone are still read.
     """
     rng = np.random.default_rng(random_state)
     sets = [(n, chosen[:_MAX_CANDIDATES]) for n, chosen in candidate_sets(history, task, _WIDEN)]
     if sets:
-        rows, predictions, numbered, families = _collect_sets(sets, artifacts, task, ensemble, rng, deadline)
+        singles = find_singles(history, range(n_scored_folds(task, sets[0][0])))
+        rows, predictions, numbered, numbers = _collect_sets(sets, singles, artifacts, task, ensemble, rng, deadline)
+        families = [c.family for c in numbers]
+        best, simple = (None if e is None else numbers[e.configuration] for e in singles)
     else:  # parallel trials have finished later folds only, so the ensemble is the single best configuration
         rows, mean = out_of_fold(ensemble.bags, history, artifacts, task)
         kept = _sample_positions(task.y[rows], mean[:1].nbytes, rng)
         rows, predictions, numbered, families = rows[kept], mean[None, kept], [(len(kept), (0,))], ["ensemble"]
+        best, simple = 0, None
     return OutOfFoldRecord(
         predictions=predictions,
         sets=tuple(pair for pair in numbered if pair[1]),
@@ -175,21 +195,29 @@ def collect(
         calibrates=ensemble.calibration is not None,
         calibration_form="matrix" if ensemble.calibration is None else ensemble.calibration.form,
         random_state=random_state,
+        best=best,
+        simple=simple,
         **scored_part(task, rows),
     )
 
 
 def _collect_sets(
     sets: list[tuple[int, list[Evaluation]]],
+    singles: Sequence[Evaluation | None],
     artifacts: Artifacts,
     task: Task,
     ensemble: Ensemble,
     rng: np.random.Generator,
     deadline: float,
-) -> tuple[Rows, Array, list[tuple[int, tuple[int, ...]]], list[str]]:
-    """Return the kept rows, their predictions, and sets and families of the candidates, as in `OutOfFoldRecord`."""
-    wanted = {e.configuration: e for _, chosen in sets for e in chosen}
-    members_first = sorted(wanted.values(), key=lambda e: e.configuration not in ensemble.weights)
+) -> tuple[Rows, Array, list[tuple[int, tuple[int, ...]]], dict[Configuration, int]]:
+    """Return the kept rows, their predictions, the sets as in `OutOfFoldRecord`, and the numbers of the candidates.
+
+    The predictions of the configurations `singles` are read, too.
+    """
+    alone = {e.configuration: e for e in singles if e is not None}
+    wanted = {e.configuration: e for _, chosen in sets for e in chosen} | alone
+    needed = ensemble.weights.keys() | alone.keys()
+    needed_first = sorted(wanted.values(), key=lambda e: e.configuration not in needed)
     folds = [test for _, test in task.folds[: sets[0][0]]]
     rows = np.concatenate(folds)
     kept = _sample_positions(task.y[rows], 4 * max(1, task.traits.n_columns) * len(wanted), rng)
@@ -197,8 +225,8 @@ def _collect_sets(
     ends = np.searchsorted(kept, starts)
     numbers: dict[Configuration, int] = {}
     parts: list[Array] = []
-    for e in members_first:
-        if time.monotonic() > deadline and e.configuration not in ensemble.weights:
+    for e in needed_first:
+        if time.monotonic() > deadline and e.configuration not in needed:
             break
         numbers[e.configuration] = len(parts)
         parts.append(_read_predictions(e, artifacts, task.traits, kept, starts))
@@ -206,7 +234,7 @@ def _collect_sets(
         (int(ends[n]), tuple(numbers[e.configuration] for e in chosen if e.configuration in numbers))
         for n, chosen in sets
     ]
-    return rows[kept], np.stack(parts), numbered, [c.family for c in numbers]
+    return rows[kept], np.stack(parts), numbered, numbers
 
 
 def shows_spread(scores: Array, units: Array, sample_weight: Array | None) -> bool:

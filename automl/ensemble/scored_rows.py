@@ -46,7 +46,14 @@ def scored_part(task: Task, rows: Rows) -> dict[str, Any]:
     }
 
 
+def n_scored_folds(task: Task, n_folds: int) -> int:
+    """Return how many of the first folds hold the scored rows, if the first `n_folds` have predictions."""
+    if task.resampling != "time":
+        return n_folds
+    n_newest = 1 + int(np.searchsorted(np.cumsum([len(test) for _, test in task.folds]), _ENOUGH_NEWEST))
+    return min(n_newest, n_folds)
+
+
 def _newest(task: Task) -> Rows:
     """Return the scored rows of the newest fold; more folds count where the newest one has few rows."""
-    n_folds = 1 + int(np.searchsorted(np.cumsum([len(test) for _, test in task.folds]), _ENOUGH_NEWEST))
-    return np.concatenate([test for _, test in task.folds[:n_folds]])
+    return np.concatenate([test for _, test in task.folds[: n_scored_folds(task, len(task.folds))]])

@@ -184,7 +184,8 @@ class FittedAttributes:
         """
         Mean score of the best configuration over its folds.
 
-        The best of many scores is optimistic; `estimate_` corrects for that.
+        The best of many scores is optimistic; `estimate_` corrects for that. A mean over folds is also another measure
+        than a score of all rows together, such as `estimate_` and `metric_scores_`: do not compare them.
 
         Returns
         -------

@@ -95,13 +95,19 @@ def _of_ensemble(estimator: Any, estimate: Estimate | None) -> str:
 
 
 def keep_constant(estimator: Any, task: Task) -> None:
-    """Keep what `constant_score` returns for an estimator without a frontier, which holds the target of the rows."""
-    if estimator._frontier is None:
+    """Keep what `constant_score` returns for an estimator that holds neither scores on some rows nor their target."""
+    if estimator._single_scores is None and estimator._frontier is None:
         estimator._constant = constant_of_model(estimator._metric, *targets_and_weights(task))
 
 
 def constant_score(estimator: Any) -> tuple[float | None, str]:
-    """Return the score of the best constant prediction on the training rows of an estimator, and what it predicts."""
+    """Return the score of the best constant prediction, and what it predicts.
+
+    It is that of the rows that the estimate scores, as far as these are known.
+    """
+    singles = vars(estimator).get("_single_scores")
+    if singles is not None:
+        return singles.constant, singles.constant_rule
     record = vars(estimator).get("_frontier")
     if record is not None:
         return dummy_score(record.metric, record.y, record.sample_weight)

@@ -27,8 +27,9 @@ def score_over_time(estimator: Any, ax: Axes | None = None) -> Axes:
 
     The seconds are those of the trials, added up over all workers. The score of a configuration is its mean over its
     finished folds, adjusted for folds that are harder than others. The best of many scores is optimistic; the line
-    with a band is the estimate for new rows, if it is known. The dots that a line connects are this estimate if the
-    search had ended earlier, see ``score_over_time_``.
+    with a band is the estimate for new rows, if it is known. It is a score of all rows together, and therefore another
+    measure than a mean over folds. The dots that a line connects are this estimate if the search had ended earlier, see
+    ``score_over_time_``.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from automl.checks.data_checks import DataChecks
 from automl.ensemble.copies import Subject, derived_copy
-from automl.ensemble.estimate import UNKNOWN
+from automl.ensemble.estimate import UNKNOWN, OutOfFoldRecord
 from automl.ensemble.missing import REFIT
 from automl.ensemble.out_of_fold_scores import OF_REFIT, Records, collect_scores, known_records, of_refit
 from automl.ensemble.quantile_shift import fit_shift
@@ -242,7 +242,7 @@ def _on_new_rows(estimator: Any, data: TrainingData) -> Any:
     task = prepared.task
     members = find_members(estimator, task, notes)
     trained = _in_workers(estimator, task, partial(_train_on_new_rows, estimator, X, task, members, notes))
-    new = _copy_with(estimator, prepared, trained.ensemble, notes)
+    new = _copy_with(estimator, prepared, trained, notes)
     for note in notes:
         logger.warning(note)
     new._fold_bags, new._conformal = trained.fold_bags, trained.conformal
@@ -412,13 +412,15 @@ def _with_own_shift(
     return replace(ensemble, quantile_shift=shift)
 
 
-def _copy_with(estimator: Any, prepared: PreparedTask, ensemble: Ensemble, notes: list[str]) -> Any:
+def _copy_with(estimator: Any, prepared: PreparedTask, trained: _Trained, notes: list[str]) -> Any:
     """Return a copy of the estimator with the reader, the rows and the ensemble of the new rows."""
     new, reader = derived_copy(estimator, REFIT, (Subject.MODELS, Subject.MEMBERS, Subject.ROWS)), prepared.reader
     keep_reasons(reader, estimator._reader)
-    new._ensemble, new._reader, new._metric = ensemble, reader, prepared.task.metric.without_table()
+    new._ensemble, new._reader, new._metric = trained.ensemble, reader, prepared.task.metric.without_table()
     new._rows = rows = TrainingRows.from_task(prepared.task)
-    new._constant = constant_of_model(new._metric, rows.y, rows.sample_weight)
+    known = trained.estimate
+    scored = known.scored_part() if isinstance(known, OutOfFoldRecord) else (new._metric, rows.y, rows.sample_weight)
+    new._constant = constant_of_model(*scored)
     checks = DataChecks(prepared, logger.info)
     unless_interrupted(checks.before_search, "warnings_ is not complete", notes.append)
     new._warnings = checks.warnings

@@ -56,7 +56,6 @@ class SimpleModel:
     family: str
     kind: str
     score: float
-    folds: int
 
 
 @dataclass(frozen=True)
@@ -81,6 +80,7 @@ class Verdict:
     expected: Interval | None
     expected_note: str
     search_best: float | None
+    search_mean: float | None  # over the folds of the best configuration, where `search_best` is not known
     dummy: float | None
     dummy_rule: str
     simple: SimpleModel | None

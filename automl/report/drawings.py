@@ -69,7 +69,7 @@ def score_marks(verdict: Verdict) -> tuple[list[Mark], tuple[float, float] | Non
         note = "on new rows; the figure to quote"
         found.append(("expected", "Expected score of the ensemble", verdict.expected.value, note))
     if verdict.search_best is not None:
-        note = "optimistic, because it is the best of many"
+        note = "optimistic, because it is the best of many" if verdict.n_configurations > 1 else "the only one"
         found.append(("search", "Best configuration of the search", verdict.search_best, note))
     if verdict.simple is not None:
         kind, family = verdict.simple.kind, verdict.simple.family

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from automl.ensemble.single_scores import SingleScores
 from automl.errors import InvalidInputError
 from automl.fitted.data_warnings import constant_score
 from automl.fitted.score_over_time import describe_gain
@@ -16,7 +16,8 @@ from automl.report.data import FurtherGainWords, Interval, ReportMetric, SimpleM
 from automl.report.words import clean, metric_words, rounded
 from automl.task.metric_words import MetricWords
 from automl.trials.candidates import rank
-from pipelines.catalog import find_component
+from automl.trials.history import RunHistory
+from pipelines.catalog import simple_kind
 from pipelines.component import task_type
 
 _LONGEST_WARNING = 1_000  # characters; a warning holds names of columns
@@ -30,10 +31,9 @@ def make_verdict(estimator: Any) -> Verdict:
     words = metric_words(estimator._metric.name)
     expected, note = _expected(estimator, words.sign)
     history = vars(estimator).get("history_")
-    board = None if history is None else rank(history, usable_only=False, most_folds_first=True)
-    best = None if not board or not board[0].folds else rounded(-board[0].mean_loss * words.sign)
     dummy, rule = constant_score(estimator)
-    simple = _simple(board or [], words.sign)
+    singles: SingleScores | None = vars(estimator).get("_single_scores")
+    best = None if singles is None else rounded(singles.best * words.sign)
     verdict = Verdict(
         task=task_type(estimator._ensemble.n_classes),
         n_classes=estimator._ensemble.n_classes,
@@ -44,9 +44,10 @@ def make_verdict(estimator: Any) -> Verdict:
         expected=expected,
         expected_note=note,
         search_best=best,
+        search_mean=_search_mean(history, words.sign) if best is None else None,
         dummy=None if dummy is None else rounded(dummy * words.sign),
         dummy_rule=rule,
-        simple=simple,
+        simple=_simple(singles, words.sign),
         seconds=rounded(vars(estimator).get("_fit_seconds")),
         training_seconds=None if history is None else rounded(sum(r.seconds for r in history.results)),
         n_configurations=0 if history is None else history.n_run,
@@ -90,21 +91,18 @@ def _further_gain(estimator: Any, words: ReportMetric) -> FurtherGainWords | Non
     return FurtherGainWords(more.seconds, change, describe_gain(more, last, MetricWords.of(words.name)))
 
 
-def _simple(board: Sequence[Any], sign: int) -> SimpleModel | None:
-    """Return the best configuration of a simple family; those with the most folds come first."""
-    for e in board:
-        family = e.configuration.family
-        kind = _simple_kind(family)
-        if kind and e.folds and e.usable:
-            score = rounded(-e.mean_loss * sign)
-            return None if score is None else SimpleModel(family, kind, score, len(e.folds))
-    return None
+def _search_mean(history: RunHistory | None, sign: int) -> float | None:
+    """Return the mean score of the best configuration over its folds, if it has any."""
+    board = [] if history is None else rank(history, usable_only=False, most_folds_first=True)
+    return rounded(-board[0].mean_loss * sign) if board and board[0].folds else None
 
 
-def _simple_kind(family: str) -> str:
-    """Return the kind of a model that a person could explain; empty for other models."""
-    component = find_component("model", family)
-    return "" if component is None else component.simple_kind
+def _simple(singles: SingleScores | None, sign: int) -> SimpleModel | None:
+    """Return the best configuration of a simple family, if its score on the rows of the expected score is known."""
+    score = None if singles is None else rounded(singles.simple * sign)
+    if singles is None or score is None:
+        return None
+    return SimpleModel(singles.simple_family, simple_kind(singles.simple_family), score)
 
 
 def _with_warnings(verdict: Verdict, estimator: Any) -> Verdict:
@@ -117,7 +115,7 @@ def _with_warnings(verdict: Verdict, estimator: Any) -> Verdict:
         found.append(f"The expected score is {estimator.estimate_.note}.")
     if expected is not None and verdict.dummy is not None:
         gain = sign * (expected.value - verdict.dummy)
-        is_simple = all(_simple_kind(bag.configuration.family) for bag in estimator._ensemble.bags)
+        is_simple = all(simple_kind(bag.configuration.family) for bag in estimator._ensemble.bags)
         if verdict.simple is not None and gain > 0 and not is_simple:
             more = sign * (expected.value - verdict.simple.score)
             if more < _LITTLE * gain:

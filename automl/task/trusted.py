@@ -17,6 +17,7 @@ TRUSTED: frozenset[str] = frozenset(
         "automl.ensemble.quantile_shift": "QuantileShift",
         "automl.ensemble.residual_scale": "ResidualScale",
         "automl.ensemble.score_curve": "CandidatesAtTime CurvePoint CurveRecord ScoreCurve",
+        "automl.ensemble.single_scores": "SingleScores",
         "automl.ensemble.selection": "Ensemble FoldBag",
         "automl.ensemble.target_calibration": "TargetsCalibration",
         "automl.guard": "Guard",

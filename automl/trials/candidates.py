@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from automl.task.task import Task
 from automl.trials.history import Evaluation, RunHistory
+from pipelines.catalog import simple_kind
 from pipelines.configuration import Configuration
 
 _ENOUGH_ROWS = 800  # out-of-fold predictions that suffice to weigh candidates
@@ -57,6 +58,14 @@ def rank(history: RunHistory, *, usable_only: bool = True, most_folds_first: boo
     kept = [e for e in history.evaluations.values() if not usable_only or (e.usable and e.folds)]
     inf = float("inf")
     return sorted(kept, key=lambda e: (len(e.folds) < most, losses.get(e.configuration, inf), *_low_fidelity_key(e)))
+
+
+def find_singles(history: RunHistory, folds: Collection[int]) -> tuple[Evaluation | None, Evaluation | None]:
+    """Return the best configuration that has finished some folds, and the best one of a simple family."""
+    ranked = rank(history, usable_only=False, most_folds_first=True)
+    finished = [e for e in ranked if set(folds) <= set(e.folds)]
+    simple = (e for e in finished if simple_kind(e.configuration.family))
+    return next(iter(finished), None), next(simple, None)
 
 
 def rank_of_low_fidelity(history: RunHistory) -> list[Evaluation]:

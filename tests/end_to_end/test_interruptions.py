@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.datasets import load_breast_cancer
+from sklearn.model_selection import TimeSeriesSplit
 
 from automl import AutoMLClassifier, load
 from automl.conclusion import record_of
@@ -191,7 +192,7 @@ def test_ctrl_c_in_the_last_training_keeps_the_models_of_all_rows_of_earlier_ses
         ("automl.checks.data_checks.check_leak", "no column was compared with the ensemble"),
         ("automl.fitting.score_metrics", "the model has no metric_scores_"),
         ("automl.expected_score.estimate_score_before", "estimate_ is computed when it is read"),
-        ("automl.fitted.data_warnings.dummy_score", "the model is not compared with a constant"),
+        ("automl.conclusion.score_singles", "the expected score is not compared with those of single configurations"),
         ("automl.fitting.EnergyMeter.finish", "the energy of costs_ is estimated"),
         ("tests.end_to_end.test_interruptions.Idle.on_fit_task_end", "a callback has not ended its work"),
     ],
@@ -230,7 +231,8 @@ def test_ctrl_c_in_any_step_after_the_ensemble_was_built_returns_it(step, lost, 
 def test_ctrl_c_in_the_comparison_of_a_model_of_the_newest_rows_with_a_constant_returns_it(monkeypatch, caplog):
     done = interrupt_once(monkeypatch, "automl.task.dummy.dummy_score")
     X, y = load_breast_cancer(return_X_y=True)
-    clf = AutoMLClassifier(**FAST | {"max_trials": 1, "include": ["decision_tree"]}).fit(X, y, time=np.arange(len(y)))
+    settings = FAST | {"max_trials": 1, "include": ["decision_tree"], "cv": TimeSeriesSplit(3)}
+    clf = AutoMLClassifier(**settings).fit(X, y)
     assert done
     assert "interrupted: the model is not compared with a constant" in caplog.text
     assert clf.costs_["seconds"].sum() > 0

@@ -82,7 +82,7 @@ def test_the_estimate_is_that_of_the_newest_rows():
 def test_the_last_line_names_the_rows_of_the_expected_score(dated):
     assert np.isfinite(dated.estimate_.score)
     line = expected_score_line(dated)
-    assert "the mean over folds of older and newer rows" in line
+    assert "on the same rows, optimistic as the best of" in line
     assert line.endswith("the expected score is that of the newest 200 rows, by models that were trained on older rows")
 
 
