@@ -56,6 +56,11 @@ class Predicted:
         return len(self.y) if self.numbers is None else len(np.unique(self.numbers))
 
     @property
+    def relative_weight(self) -> Array:
+        """The weights divided by their mean, so that they sum up to the number of predictions; ones without weights."""
+        return np.ones(len(self.y)) if self.sample_weight is None else self.sample_weight / self.sample_weight.mean()
+
+    @property
     def source(self) -> str:
         """The rows in words, for titles."""
         return plural(self.n_rows, "row") + (", out of fold" if self.out_of_fold else "")
@@ -63,7 +68,11 @@ class Predicted:
 
 def drawn_rows(estimator: Any, X: Any = None, y: Any = None, sample_weight: Any = None) -> Predicted:
     """Return the rows of a figure: those of `scored_rows` with a positive weight, because the others add nothing."""
-    rows = scored_rows(estimator, X, y, sample_weight)
+    return with_weight(scored_rows(estimator, X, y, sample_weight))
+
+
+def with_weight(rows: Predicted) -> Predicted:
+    """Return the rows with a positive weight."""
     if rows.sample_weight is None:
         return rows
     kept = rows.sample_weight > 0

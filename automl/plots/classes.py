@@ -34,7 +34,8 @@ def confusion_matrix(
     """
     Draw how often each true class is predicted as each class.
 
-    The color of a cell is its share of the true class. With more than 40 classes, the rarest ones share a cell.
+    The color of a cell is its share of the true class. With more than 40 classes, the rarest ones share a cell. A row
+    counts with its sample weight, divided by the mean weight.
 
     Parameters
     ----------
@@ -76,7 +77,7 @@ def confusion_matrix(
     names, true, predicted = _merge_rare(estimator.classes_.tolist(), scored.y, decided)
     k = len(names)
     counts = np.zeros((k, k))
-    np.add.at(counts, (true, predicted), 1.0 if scored.sample_weight is None else scored.sample_weight)
+    np.add.at(counts, (true, predicted), scored.relative_weight)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1e-12)
     side = min(9.0, max(4.2, 2.4 + 0.45 * k))
     ax = new_axes(ax, (side + 0.9, side))

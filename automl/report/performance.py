@@ -12,7 +12,7 @@ from automl.ensemble.estimate import shows_spread
 from automl.ensemble.jackknife import draw_groups, jackknife_error
 from automl.ensemble.missing import order_of_rows, why_missing
 from automl.ensemble.threshold import apply_decision
-from automl.explain.predictions import Predicted, out_of_fold_rows, quantiles_by_other_rows
+from automl.explain.predictions import Predicted, out_of_fold_rows, quantiles_by_other_rows, with_weight
 from automl.fitted.one_target import OneTarget, each_target
 from automl.report.classification import judge_classes
 from automl.report.data import CoverageRow, Interval, Performance
@@ -46,7 +46,7 @@ def out_of_fold_performance(estimator: Any) -> tuple[list[Performance], str]:
     title = "Validation rows" if order == "X_val" else "Out-of-fold rows"
     rows, note = _of_one_table(rows, order), _note(order)
     if estimator._ensemble.targets is not None:
-        found = _each_target(estimator, rows, "out-of-fold", title, note)
+        found = _each_target(estimator, with_weight(rows), "out-of-fold", title, note)
     else:
         found = [_of_one_target(estimator, rows, title, note)]
     return found if has_frontier else [_without_interval(each) for each in found], ""
@@ -77,12 +77,15 @@ def _of_one_table(rows: Predicted, order: str) -> Predicted:
 def _of_one_target(estimator: Any, rows: Predicted, title: str, note: str) -> Performance:
     record = vars(estimator).get("_frontier")
     metric = estimator._metric if record is None else record.metric
+    if rows.sample_weight is not None:
+        metric = metric.take(rows.sample_weight > 0)
+    weighted = with_weight(rows)
     quantiles = estimator._ensemble.quantiles
     if not quantiles:
-        performance = _performance(estimator, rows, metric, "out-of-fold", title, note)
+        performance = _performance(estimator, weighted, metric, "out-of-fold", title, note)
         return replace(performance, coverage=_coverage(estimator))
     note += " The share of the rows below each quantile is counted with a calibration that comes from other rows."
-    performance = _performance(estimator, rows, metric, "out-of-fold", title, note)
+    performance = _performance(estimator, weighted, metric, "out-of-fold", title, note)
     return replace(performance, coverage=_levels(rows, quantiles, quantiles_by_other_rows(estimator, rows)))
 
 
@@ -153,9 +156,12 @@ def _each_target(estimator: Any, rows: Predicted, source: str, title: str, note:
 def _performance(estimator: Any, rows: Predicted, metric: Metric, source: str, title: str, note: str) -> Performance:
     score = _score(rows, metric, estimator)
     if rows.sample_weight is not None:
-        note += " The score uses the sample weights; the counts below are rows without weights."
+        note += (
+            " Rows of weight 0 are left out. In all figures and counts below, a row counts with its sample weight, "
+            "divided by the mean weight."
+        )
     if rows.n_rows < len(rows.y):
-        note += " Repeated folds predict a row several times; the counts below are predictions."
+        note += " Repeated folds predict a row several times; the counts below are numbers of predictions."
     if estimator._ensemble.n_classes:
         classes = judge_classes(estimator, rows, has_threshold=not isinstance(estimator, OneTarget))
         return Performance(source, title, note, rows.n_rows, score, classification=classes)

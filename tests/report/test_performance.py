@@ -51,3 +51,36 @@ def test_a_report_of_rows_in_the_order_of_time_shows_quantiles_and_each_target()
     assert [row.level for row in performance.coverage] == [0.1, 0.5, 0.9]
     reg = AutoMLRegressor(**ONE | {"include": ["ridge"]}).fit(X, np.column_stack([y, -y]), time=np.arange(120))
     assert len(out_of_fold_performance(reg)[0]) == 2
+
+
+@pytest.fixture(scope="module")
+def weighted():
+    X, y = make_rows(300)
+    return X, y, np.r_[np.zeros(30), np.full(90, 1.0), np.full(180, 3.0)]
+
+
+def test_all_figures_of_weighted_classes_use_the_weights_as_the_plots_do(weighted):
+    X, y, weight = weighted
+    clf = AutoMLClassifier(**ONE | {"include": ["logistic_regression"], "scoring": "average_precision"})
+    (performance,), _ = out_of_fold_performance(clf.fit(X, y > 0.5, sample_weight=weight))
+    found = performance.classification
+    assert performance.n_rows == 270
+    assert found.precision_recall[0].area == pytest.approx(performance.score.value, rel=1e-4)
+    assert f"area {found.roc[0].area:.3f}" in plots.roc(clf).get_legend().get_texts()[0].get_text()
+    counts = np.zeros((2, 2))
+    for true, predicted, n in found.confusion:
+        counts[true, predicted] = n
+    assert counts.sum() == pytest.approx(270, abs=2)
+    assert [int(text.get_text()) for text in plots.confusion_matrix(clf).texts] == counts.ravel().tolist()
+    assert found.accuracy == pytest.approx(np.trace(counts) / 270, abs=0.01)
+    assert found.sweep.n_positive == counts[1].sum()
+    assert found.classes[1].recall == pytest.approx(counts[1, 1] / counts[1].sum(), abs=0.02)
+
+
+def test_all_errors_of_weighted_numbers_use_the_weights(weighted):
+    X, y, weight = weighted
+    reg = AutoMLRegressor(**ONE | {"include": ["ridge"], "scoring": ["neg_mean_absolute_error", "r2"]})
+    (performance,), _ = out_of_fold_performance(reg.fit(X, y, sample_weight=weight))
+    assert performance.regression.mean_absolute_error == pytest.approx(performance.score.value, rel=1e-4)
+    assert performance.regression.r2 == pytest.approx(reg.metric_scores_["score"][1], rel=1e-4)
+    assert sum(performance.regression.histogram) == pytest.approx(270, abs=15)
