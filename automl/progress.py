@@ -21,7 +21,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from automl.fit_log import attach_handler, detach_handler, in_notebook
+from automl.fit_log import WORDING, attach_handler, detach_handler, in_notebook
 from automl.plurals import plural
 from automl.search.budget import Used
 from automl.search.processors import ProcessorBudget
@@ -267,7 +267,7 @@ class Progress:
             if self._view is None:
                 logger.info("%s", text)
                 return
-            self._guarded("message", text)
+            self._guarded("message", WORDING.get()(text))
 
     def close(self, summary: str, score_line: str = "") -> None:
         """End the display by the summary with the seconds, and one line about the score.

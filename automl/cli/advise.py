@@ -23,6 +23,7 @@ from automl.cli.support import (
     split_names,
 )
 from automl.cli.values import parse_columns, parse_cv, parse_scoring
+from automl.fit_log import WORDING
 from automl.plurals import plural, short_number
 from automl.task.metric_words import MetricWords
 from automl.task.target import TaskName, split_targets
@@ -99,10 +100,12 @@ def _show(advice: Advice, name: str, target: str) -> None:
     folds = f"{plural(advice.n_folds, 'fold')}, {plural(advice.n_workers, 'trial')} at the same time"
     words = MetricWords.of(advice.metric)
     console.print(f"  search    best {words.name} ({words.direction}); {folds}")
+    wording = WORDING.get()
     for warning in advice.warnings:
-        console.print(f"  {_MARKS[warning.severity]}: {escape(warning.message)}", soft_wrap=True)
+        text = wording(warning.message)
+        console.print(f"  {_MARKS[warning.severity]}: {escape(text)}", soft_wrap=True)
     console.print()
-    console.print(advice.conclusion, markup=False, soft_wrap=True)
+    console.print(wording(advice.conclusion), markup=False, soft_wrap=True)
     for part in (_budgets(advice), _families(advice), _similar(advice)):
         if part is not None:
             console.print()

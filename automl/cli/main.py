@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from enum import StrEnum
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -22,6 +23,7 @@ from automl.cli.export import export
 from automl.cli.fit import fit
 from automl.cli.jobs import app as jobs_app
 from automl.cli.leaderboard import leaderboard
+from automl.cli.option_names import name_options, options_of_command
 from automl.cli.predict import predict
 from automl.cli.refit import refit
 from automl.cli.report import report
@@ -32,6 +34,7 @@ from automl.cli.slim import slim
 from automl.cli.stop import stop
 from automl.cli.watch import watch
 from automl.errors import AutoMLError
+from automl.fit_log import WORDING
 from pipelines.libraries import MissingLibraryError
 
 app = typer.Typer(
@@ -67,11 +70,13 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """Search for the best machine learning pipelines for a table, and combine them in an ensemble."""
+    WORDING.set(partial(name_options, options=options_of_command(context)))
 
 
 @app.command(rich_help_panel=_SEARCH)
@@ -111,8 +116,11 @@ def space(
 
 def main() -> None:
     """Run the command line. An error that the user can fix is one line on standard error, with exit code 2."""
+    before = WORDING.set(WORDING.get())
     try:
         app(prog_name="automl")
     except (AutoMLError, MissingLibraryError) as error:
-        typer.echo(f"automl: {' '.join(str(error).split())}", err=True)
+        typer.echo(f"automl: {' '.join(WORDING.get()(str(error)).split())}", err=True)
         sys.exit(2)
+    finally:
+        WORDING.reset(before)

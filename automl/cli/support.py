@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from automl.errors import FoldFailedWarning, InvalidInputError, RareClassWarning
+from automl.fit_log import WORDING
 from automl.task.target import TaskName, split_target
 
 if TYPE_CHECKING:
@@ -234,11 +235,28 @@ def load_model(folder: Path, for_prediction: bool = False) -> Any:
     return estimator
 
 
+class _Formatter(logging.Formatter):
+    """Formats a record as one line in other words."""
+
+    def __init__(self, wording: Callable[[str], str]):
+        super().__init__("automl: %(message)s")
+        self._wording = wording
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """Return the line of a record."""
+        record.message = self._wording(record.message)
+        return super().formatMessage(record)
+
+
 @contextmanager
 def messages_on_stderr(verbose: int) -> Iterator[None]:
-    """Write the log of the library and its warnings about folds and classes to standard error, one line for each."""
+    """Write the log of the library and its warnings about folds and classes to standard error, one line for each.
+
+    The messages name options of the command in place of arguments of Python.
+    """
+    wording = WORDING.get()
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("automl: %(message)s"))
+    handler.setFormatter(_Formatter(wording))
     if verbose < 2:  # messages about single trials are only for users who want the details
         handler.addFilter(lambda record: record.name == "automl" or record.levelno >= logging.WARNING)
     logger = logging.getLogger("automl")
@@ -253,7 +271,7 @@ def messages_on_stderr(verbose: int) -> Iterator[None]:
         line: str | None = None,
     ) -> None:
         if verbose and issubclass(category, FoldFailedWarning | RareClassWarning):
-            write_message(verbose, f"note: {message}")
+            write_message(verbose, f"note: {wording(str(message))}")
 
     if verbose:
         logger.addHandler(handler)

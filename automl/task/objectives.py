@@ -85,6 +85,6 @@ def with_objectives(prepared: PreparedTask, objectives: Any) -> PreparedTask:
         if prepared.task.sensitive is None:
             raise InvalidInputError(
                 f"objectives: {unfair[0]!r} compares groups of rows; pass them to fit, for example "
-                "fit(X, y, sensitive_features=X['sex'])"
+                "sensitive_features=X['sex']"
             )
     return replace(prepared, task=replace(prepared.task, objectives=further))

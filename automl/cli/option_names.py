@@ -1,0 +1,86 @@
+"""Messages of the library in the words of the command line: they name options where Python has arguments."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+
+_OTHER_NAMES = {"random_state": "seed", "sample_weight": "weight", "X_val": "validation", "seconds": "time_budget"}
+_QUOTED = r"""(?<!\w)(?:'[^']*'|"[^"]*")(?!\w)"""
+_VALUE = rf"""X\[{_QUOTED}\]|\{{[^{{}}]*\}}|\[[^\[\]]*\]|{_QUOTED}|\.\.\.|[\w.+-]*\w"""
+# What follows an argument with which a message begins; such names may also be ordinary words.
+_AFTER_SUBJECT = r"(?=[:\[]| '| (?:must|names?|needs|holds|leaves?|is empty|(?:is|are) for|exclude)\b)"
+
+
+def options_of_command(context: typer.Context) -> dict[str, str]:
+    """Return the options of the command that is called, by the names of the arguments in Python."""
+    commands: Mapping[str, Any] = getattr(context.command, "commands", {})
+    command = commands.get(context.invoked_subcommand or "")
+    found = {} if command is None else {str(param.name): param.opts[0] for param in command.params}
+    options = {name: option for name, option in found.items() if option.startswith("--")}
+    return options | {name: options[other] for name, other in _OTHER_NAMES.items() if other in options}
+
+
+def name_options(text: str, options: Mapping[str, str]) -> str:
+    """Return a message that names options in place of arguments; texts in quotes stay as they are.
+
+    >>> options = {"columns": "--columns", "drop": "--drop", "guard": "--guard", "time_budget": "--time-budget"}
+    >>> name_options("time_budget=15 s is too small; increase time_budget", options)
+    '--time-budget 15 s is too small; increase --time-budget'
+    >>> name_options("column 'a b' numbers the rows; columns={'a b': 'drop'} leaves it out", options)
+    "column 'a b' numbers the rows; --drop 'a b' leaves it out"
+    >>> name_options("guard: no fold is left; use guard=None", options)
+    '--guard: no fold is left; use no --guard'
+    """
+    if not options:
+        return text
+    names = "|".join(sorted(map(re.escape, options), key=len, reverse=True))
+    clear = "|".join(sorted((name for name in options if "_" in name), key=len, reverse=True)) or "(?!)"
+    pattern = (
+        rf"^(?P<subject>{names})(?:(?P<both> and )(?P<second>{names})\b)?{_AFTER_SUBJECT}"
+        rf"|(?<![\w./(-])(?P<name>{names})=(?P<value>{_VALUE})"
+        rf"|(?P<quoted>{_QUOTED})"
+        rf"|(?<![\w./(-])(?P<word>{clear})(?![\w(=\[])"
+    )
+
+    def replace(match: re.Match[str]) -> str:
+        part = match.groupdict()
+        if part["quoted"]:
+            return str(part["quoted"])
+        if part["name"]:
+            return _with_value(part["name"], part["value"], options) or match.group()
+        if part["second"]:
+            return f"{options[part['subject']]}{part['both']}{options[part['second']]}"
+        return options[part["subject"] or part["word"]]
+
+    return re.sub(pattern, replace, text)
+
+
+def _with_value(name: str, value: str, options: Mapping[str, str]) -> str:
+    """Return an option with a value that a message shows as in Python; empty if the command line has no such form."""
+    option = options[name]
+    if value == "...":
+        return option
+    try:
+        literal: Any = ast.literal_eval(value.removeprefix("X[").removesuffix("]") if value[:2] == "X[" else value)
+    except (SyntaxError, ValueError):
+        literal = value
+    if isinstance(literal, dict):
+        return " ".join(_entry(key, entry, option, options) for key, entry in literal.items())
+    if isinstance(literal, list):
+        return f"{option} {shlex.quote(','.join(map(str, literal)))}"
+    if literal is None or literal is False:
+        return f"no {option}"
+    return option if literal is True else f"{option} {shlex.quote(str(literal))}"
+
+
+def _entry(key: Any, entry: Any, option: str, options: Mapping[str, str]) -> str:
+    """Return the option for one entry of a mapping, such as the kind of a column."""
+    if option == options.get("columns") and entry == "drop" and "drop" in options and "," not in str(key):
+        return f"{options['drop']} {shlex.quote(str(key))}"
+    return f"{option} {shlex.quote(f'{key}={entry}')}"

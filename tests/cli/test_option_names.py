@@ -1,0 +1,99 @@
+"""Messages on the command line name its options, where messages in Python name arguments."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from automl.cli.option_names import name_options
+from automl.progress import Progress
+
+QUICK = ["--max-trials", 1, "--n-jobs", 1, "--seed", 0, "--include", "decision_tree", "--cv", 2]
+OPTIONS = {
+    name: f"--{name.replace('_', '-')}"
+    for name in (
+        "columns", "drop", "cv", "groups", "guard", "include", "exclude", "noisy_labels", "scoring", "store", "time",
+        "time_budget",
+    )
+} | {"random_state": "--seed", "sample_weight": "--weight"}  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Return a folder with a table in which a column numbers the rows, but not in their order."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"order no": rng.permutation(200), "b": rng.normal(size=200), "c": rng.normal(size=200)})
+    frame.assign(target=np.where(frame["b"] > 0, "yes", "no")).to_csv(tmp_path / "table.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("columns={'a': 'drop'} leaves it out", "--drop a leaves it out"),
+        ("""columns={"it's": 'number'} changes that""", """--columns 'it'"'"'s=number' changes that"""),
+        ("scoring: 'acc' is unknown", "--scoring: 'acc' is unknown"),
+        ("scoring='f1' is no; use scoring='f1_macro'", "--scoring f1 is no; use --scoring f1_macro"),
+        ("include and exclude leave no model", "--include and --exclude leave no model"),
+        ("pass time='my day' to fit", "pass --time 'my day' to fit"),
+        ("pass groups=X['id'], too", "pass --groups id, too"),
+        ("pass groups=... with the number", "pass --groups with the number"),
+        ("use a larger share, or guard=None", "use a larger share, or no --guard"),
+        ("set noisy_labels=True, too", "set --noisy-labels, too"),
+        ("sample_weight is 0 in all rows", "--weight is 0 in all rows"),
+        ("time_budget=15 s is few; increase time_budget", "--time-budget 15 s is few; increase --time-budget"),
+        ("column 'time_budget' holds 'cv=3'", "column 'time_budget' holds 'cv=3'"),
+        ("columns that the model does not know: 'a'", "columns that the model does not know: 'a'"),
+        ("call fit(store=...), or include more", "call fit(store=...), or include more"),
+        ("y has a single value (n_samples=1)", "y has a single value (n_samples=1)"),
+        ("max_trials reached", "max_trials reached"),  # the command has no such option
+    ],
+)  # fmt: skip
+def test_arguments_become_options(message, expected):
+    assert name_options(message, OPTIONS) == expected
+
+
+def test_the_log_of_a_fit_names_options(call, folder):
+    code, _, err = call("fit", "table.csv", "--target", "target", *QUICK)
+    assert code == 0, err
+    assert "column 'order no' numbers the rows, and the models use it; --drop 'order no' leaves it out" in err
+
+
+def test_the_display_on_a_terminal_names_options(call, folder, monkeypatch):
+    class View:
+        def draw(self, fraction, text): ...
+
+        def message(self, text):
+            shown.append(text)
+
+        def close(self, text): ...
+
+    shown = []
+    monkeypatch.setattr("automl.progress._make_view", View)
+    call("fit", "table.csv", "--target", "target", *QUICK)
+    assert any("--drop 'order no' leaves it out" in text for text in shown)
+    with Progress(1, None, 1, "accuracy") as progress:
+        progress.message("columns={'a': 'drop'} leaves it out")
+    assert shown[-1] == "columns={'a': 'drop'} leaves it out"  # in Python
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--scoring", "precison"], "automl: --scoring: 'precison' is unknown; did you mean 'precision'"),
+        (["--cv", 1], "automl: --cv must be 2 folds or more; got 1"),
+        (["--columns", "nothing=number"], "automl: --columns: X has no column 'nothing'"),
+    ],
+)
+def test_errors_name_options(call, folder, options, expected):
+    code, out, err = call("fit", "table.csv", "--target", "target", *QUICK, *options)
+    assert (code, out) == (2, "")
+    assert expected in err
+
+
+def test_advice_names_options(call, folder):
+    code, out, err = call("advise", "table.csv", "--target", "target", "--time-budget", 5)
+    assert code == 0, err
+    assert "--drop 'order no' leaves it out" in out
