@@ -74,6 +74,8 @@ def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
     own = OwnComponents(read_components(settings.get("components")))
     for argument in ("include", "exclude"):
         if not isinstance(settings.get(argument), Mapping):
+            if isinstance(settings.get(argument), str):  # so that the next message shows a name that exists
+                check_components(argument, [settings[argument]], own)
             _check_list(argument, settings.get(argument), "names")
         check_components(argument, settings.get(argument), own)
     if isinstance(searcher, str):

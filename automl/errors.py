@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
 _SHOWN = 5  # classes in one message
+_NAMED = 3  # names in one suggestion
+_LEAST_PREFIX = 3  # letters from which on a name may be an abbreviation
 
 
 class AutoMLError(Exception):
@@ -93,7 +96,21 @@ def unknown_label(holder: str, label: Any, classes: Iterable[Any]) -> InvalidInp
 
 
 def _suggestion(name: Any, known: list[str]) -> str:
-    close = get_close_matches(str(name), known, n=3)
+    close = _closest(str(name), known)
     if close:
         return f"did you mean {' or '.join(map(repr, close))}?"
     return f"choose from {', '.join(map(repr, sorted(known)))}"
+
+
+def _closest(name: str, known: list[str]) -> list[str]:
+    """Return at most three names that a user may mean: first those that begin with the name or hold it as a word.
+
+    An abbreviation such as "acc" has more letters in common with "jaccard" than with "accuracy".
+    """
+    given = name.lower()
+    starting = [each for each in known if each.lower().startswith(given)]
+    holding = [each for each in known if given in re.split(r"\W|_", each.lower())]
+    if len(given) >= _LEAST_PREFIX and (starting or holding):
+        return sorted(starting or holding, key=len)[:_NAMED]
+    written = {each.lower(): each for each in known}
+    return [written[each] for each in get_close_matches(given, list(written), n=_NAMED)]

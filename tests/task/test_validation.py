@@ -101,6 +101,9 @@ def test_good_arguments_pass(settings):
         ({"n_jobs": 0}, "n_jobs must be a whole number, -1 for all processors, and not 0; got 0"),
         ({"n_jobs": 1.5}, r"n_jobs .* got 1\.5"),
         ({"scoring": "roc_auk"}, "scoring: 'roc_auk' is unknown; did you mean 'roc_auc'"),
+        ({"scoring": "acc"}, r"scoring: 'acc' is unknown; did you mean 'accuracy'\?"),
+        ({"scoring": "AUC"}, "scoring: 'AUC' is unknown; did you mean 'roc_auc'"),
+        ({"scoring": "Accuracy"}, "scoring: 'Accuracy' is unknown; did you mean 'accuracy'"),
         ({"scoring": "zzzzzz"}, "scoring: 'zzzzzz' is unknown; choose from 'accuracy', "),
         (
             {"scoring": ["accuracy", 3]},
@@ -112,6 +115,8 @@ def test_good_arguments_pass(settings):
         ({"cv": 2.0}, r"cv must be .* got 2\.0"),
         ({"scoring": mean_absolute_error}, r"mean_absolute_error is a metric; .* make_scorer\(mean_absolute_error\)"),
         ({"include": "lightgbm"}, r"include must be a list of names; write include=\['lightgbm'\]"),
+        ({"include": "lightgbmm"}, r"include: 'lightgbmm' is unknown; did you mean 'lightgbm'\?"),
+        ({"include": ["forest"]}, r"include: 'forest' is unknown; did you mean 'random_forest'\?"),
         ({"without": "adult"}, r"without must be a list of names of data sets; write without=\['adult'\]"),
         ({"without": [31]}, "without must be a list of names of data sets; it holds 31"),
         ({"exclude": ["catbost"]}, "exclude: 'catbost' is unknown; did you mean 'catboost'"),
