@@ -163,11 +163,11 @@ def _open_place(task: Task, settings: RunSettings, space: ConfigurationSpace, st
     wanted = settings.budget
     elapsed = 0.0
     if directory is not None:
-        with disk_errors(folder):
+        with disk_errors(folder, is_temporary=False):
             known = directory.open(task, settings.random_state)
         wanted.resume(known)
         stack.callback(directory.close)
-        with disk_errors(folder):
+        with disk_errors(folder, is_temporary=False):
             settings.on_open(folder)
         artifacts = Artifacts(folder)
         known = [r for r in known if is_permitted(r, task, space, settings.overrides, artifacts)]
@@ -186,7 +186,7 @@ def _open_place(task: Task, settings: RunSettings, space: ConfigurationSpace, st
     limits_of_run = settings.budget.seconds, settings.budget.max_trials
     families = choices(space, "model")
     session = stack.enter_context(record_session(kept, task, budget.started, *limits_of_run, families, elapsed))
-    with disk_errors(folder):
+    with disk_errors(folder, is_temporary=kept is None):
         task.save(folder, checked=kept is not None)
     return _Place(folder, directory, known, wanted, budget, session)
 

@@ -131,7 +131,7 @@ def open_workers(estimator: Any, task: Task) -> Iterator[tuple[Executor, Artifac
     """Start the workers that the parameters of an estimator describe, on a task."""
     task = replace(task, own=known_components(estimator))
     with temporary_folder(task.table_bytes) as folder:
-        with disk_errors(folder):
+        with disk_errors(folder, is_temporary=True):
             task.save(folder)
         executor = make_executor(
             estimator.executor,

@@ -22,7 +22,7 @@ TEMPORARY_REMEDY = "set the environment variable TMPDIR to a folder with more sp
 _MODELS = 2**20  # bytes of the smallest run beside its table
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NOT_PERMITTED = (errno.EROFS, errno.EACCES, errno.EPERM)
-_FULL = "no space is left on the disk of the folder"
+_FULL = "no space is left on the disk of"
 
 
 def check_space(folder: Path, table_bytes: int) -> None:
@@ -42,28 +42,41 @@ def check_space(folder: Path, table_bytes: int) -> None:
 
 
 @contextmanager
-def disk_errors(folder: Path) -> Iterator[None]:
-    """Turn the error of a full disk, or of a folder without permission, into one that says how to fix it."""
+def disk_errors(folder: Path, *, is_temporary: bool) -> Iterator[None]:
+    """Turn the error of a full disk, or of a folder without permission, into one that says how to fix it.
+
+    Parameters
+    ----------
+    is_temporary : bool
+        Whether the folder is one of `temporary_folder`, and not one that the user named.
+    """
     try:
         yield
     except OSError as error:
-        if _is_full(error):
-            known = os.path.exists(folder)
-            space = f", {shutil.disk_usage(folder).free / 1e6:.1f} MB of disk space are free" if known else ""
-            remedy = _space_remedy(folder)
-        elif error.errno in _NOT_PERMITTED:
-            space, remedy = "", _permission_remedy(folder)
-        else:
+        is_full = _is_full(error)
+        if not is_full and error.errno not in _NOT_PERMITTED:
             raise
-        raise InvalidInputError(f"the folder '{folder}' cannot be written to{space} ({error}); {remedy}") from error
+        path, space = _other_path(error, folder), ""
+        if path:
+            place, remedy = f"'{path}'", "free space there" if is_full else "permit writing there"
+        else:
+            place, remedy = f"the folder '{folder}'", _remedy(is_full, is_temporary)
+            if is_full and os.path.exists(folder):
+                space = f", {shutil.disk_usage(folder).free / 1e6:.1f} MB of disk space are free"
+        raise InvalidInputError(f"{place} cannot be written to{space} ({error}); {remedy}") from error
 
 
 def describe_full_disk(error: BaseException | None, folder: Path) -> str:
-    """Return what to say of an error if its cause is a full disk; otherwise an empty text.
+    """Return what to say of an error of a trial if its cause is a full disk; otherwise an empty text.
 
-    The text is the same for all trials, so that their reasons can be counted.
+    The text is the same for all trials with files in the folder, so that their reasons can be counted. A trial does not
+    know whether the folder is temporary, so that the text fits both.
     """
-    return f"{_FULL} '{folder}'; {_space_remedy(folder)}" if _is_full(error) else ""
+    if not _is_full(error):
+        return ""
+    if path := _other_path(error, folder):
+        return f"{_FULL} '{path}'; free space there"
+    return f"{_FULL} the folder '{folder}'; free space there, or name a folder with more space as store=..."
 
 
 class ResultRecorder:
@@ -92,11 +105,12 @@ class ResultRecorder:
             result = replace(result, trial=finished, status=Status.OK, reason="")
         if self._directory is not None:
             try:
-                with disk_errors(self._folder):
+                with disk_errors(self._folder, is_temporary=False):
                     self._directory.append(result, elapsed)
             except InvalidInputError as error:
-                full = describe_full_disk(error.__cause__, self._folder)
-                self._notice(self._add_free(full) if full else str(error), ends=True)
+                full, _, _ = describe_full_disk(error.__cause__, self._folder).partition("; ")
+                remedy = _remedy(is_full=True, is_temporary=False)
+                self._notice(f"{self._add_free(full)}; {remedy}" if full else str(error), ends=True)
 
     def _add_free(self, reason: str) -> str:
         """Return the reason of a full disk with the free space; that of another machine is not known."""
@@ -121,20 +135,21 @@ def _is_full(error: BaseException | None) -> bool:
     return error.errno in _NO_SPACE or (error.errno is None and "requested and" in str(error))
 
 
-def _space_remedy(folder: Path) -> str:
-    if _is_temporary(folder):
+def _other_path(error: BaseException | None, folder: Path) -> str:
+    """Return the path that an error names if it is neither in the folder nor above it; otherwise an empty text."""
+    name = getattr(error, "filename", None)
+    if not isinstance(name, str | bytes | os.PathLike):
+        return ""
+    path, own = os.path.realpath(os.fsdecode(name)), os.path.realpath(folder)
+    return "" if Path(path).is_relative_to(own) or Path(own).is_relative_to(path) else os.fsdecode(name)
+
+
+def _remedy(is_full: bool, is_temporary: bool) -> str:
+    if is_temporary and is_full:
         return TEMPORARY_REMEDY
-    return "free space there and call fit again, which continues the run, or name another folder as store=..."
-
-
-def _permission_remedy(folder: Path) -> str:
-    if _is_temporary(folder):
+    if is_temporary:
         return (
             "set the environment variable TMPDIR to a folder that you may write to, or name such a folder as store=..."
         )
-    return "permit writing there and call fit again, which continues the run, or name another folder as store=..."
-
-
-def _is_temporary(folder: Path) -> bool:
-    # Path.exists raises an error where the permission to look into the folder is missing.
-    return os.path.exists(folder / OWNER) or not os.path.exists(folder)
+    first = "free space there" if is_full else "permit writing there"
+    return f"{first} and call fit again, which continues the run, or name another folder as store=..."

@@ -55,7 +55,7 @@ def temporary_folder(table_bytes: int) -> Iterator[Path]:
             f"the temporary folder '{base}' cannot be written to ({error}); {TEMPORARY_REMEDY}"
         ) from error
     try:
-        with disk_errors(folder):
+        with disk_errors(folder, is_temporary=True):
             lock = lock_file(folder / _LOCK)
             (folder / OWNER).write_text(f"{socket.gethostname()}\n{os.getpid()}")
         try:

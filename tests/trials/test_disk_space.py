@@ -60,26 +60,62 @@ class FillsDisk(LinearDiscriminantAnalysis):
 
 
 def test_a_disk_that_gets_full_while_the_table_is_written_is_named(tmp_path):
-    with pytest.raises(InvalidInputError, match=r"cannot be written to.*store="), disk_errors(tmp_path):
+    with (
+        pytest.raises(InvalidInputError, match=r"cannot be written to.*store="),
+        disk_errors(tmp_path, is_temporary=False),
+    ):
         raise OSError("400000 requested and 131056 written")
 
 
 @pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.EPERM])
-@pytest.mark.parametrize(("owner", "remedy"), [([], "permit writing there and call fit again"), (["owner"], "TMPDIR")])
-def test_a_folder_without_permission_asks_for_the_permission_and_not_for_space(tmp_path, number, owner, remedy):
-    for name in owner:
-        (tmp_path / name).touch()
-    with pytest.raises(InvalidInputError, match="cannot be written to") as caught, disk_errors(tmp_path):
+@pytest.mark.parametrize(
+    ("is_temporary", "remedy"), [(False, "permit writing there and call fit again"), (True, "TMPDIR")]
+)
+def test_a_folder_without_permission_asks_for_the_permission_and_not_for_space(tmp_path, number, is_temporary, remedy):
+    expected = pytest.raises(InvalidInputError, match="cannot be written to")
+    with expected as caught, disk_errors(tmp_path, is_temporary=is_temporary):
         raise OSError(number, os.strerror(number))
     assert remedy in str(caught.value)
     assert "space" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("number", "remedy"), [(errno.ENOSPC, "free space there"), (errno.EACCES, "permit writing")])
+def test_a_store_that_cannot_be_made_is_not_taken_for_a_temporary_folder(tmp_path, monkeypatch, number, remedy):
+    def refuse(directory, task, seed):
+        raise OSError(number, os.strerror(number), str(tmp_path))
+
+    monkeypatch.setattr(RunDirectory, "open", refuse)
+    with pytest.raises(InvalidInputError, match=f"'{tmp_path / 'run'}' cannot be written to.*{remedy}") as caught:
+        AutoMLClassifier(**FAST | {"store": tmp_path / "run"}).fit(X, Y)
+    assert "TMPDIR" not in str(caught.value)
+
+
+@pytest.mark.parametrize("is_temporary", [False, True])
+@pytest.mark.parametrize(("number", "remedy"), [(errno.ENOSPC, "free space there"), (errno.EACCES, "permit writing")])
+def test_a_file_on_another_disk_is_named_in_place_of_the_folder(tmp_path, number, remedy, is_temporary):
+    folder = tmp_path / "run"
+    error = OSError(number, os.strerror(number), str(tmp_path / "joblib_x" / "array.pkl"))
+    with pytest.raises(InvalidInputError) as caught, disk_errors(folder, is_temporary=is_temporary):
+        raise error
+    for text in [str(caught.value)] + [describe_full_disk(error, folder)] * (number == errno.ENOSPC):
+        assert f"'{error.filename}'" in text
+        assert remedy in text
+        assert not any(word in text for word in (str(folder), "TMPDIR", "store="))
+
+
+def test_a_file_in_the_folder_is_part_of_its_disk(tmp_path, monkeypatch):
+    (tmp_path / "link").symlink_to(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for path in (tmp_path / "a" / "b", tmp_path, "a", tmp_path / "link" / "a", os.fsencode(tmp_path / "a"), 3):
+        text = describe_full_disk(OSError(errno.ENOSPC, "No space left on device", path), tmp_path)
+        assert text.startswith(f"no space is left on the disk of the folder '{tmp_path}'; free space there, or ")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="an administrator may look into all folders")
 def test_a_folder_that_cannot_be_looked_into_is_named(tmp_path):
     folder = tmp_path / "run"
     folder.mkdir(mode=0)
-    with pytest.raises(InvalidInputError, match="permit writing there"), disk_errors(folder):
+    with pytest.raises(InvalidInputError, match="permit writing there"), disk_errors(folder, is_temporary=False):
         (folder / "file").touch()
 
 
