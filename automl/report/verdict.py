@@ -88,7 +88,7 @@ def _further_gain(estimator: Any, words: ReportMetric) -> FurtherGainWords | Non
     if not np.isfinite(last):
         return None
     change = interval(more.gain, more.low, more.high, more.level, words.sign)
-    return FurtherGainWords(more.seconds, change, describe_gain(more, last, MetricWords.of(words.name)))
+    return FurtherGainWords(more.seconds, change, describe_gain(more, last, MetricWords.of(estimator._metric.name)))
 
 
 def _search_mean(history: RunHistory | None, sign: int) -> float | None:

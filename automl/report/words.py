@@ -61,9 +61,14 @@ def metric_words(name: str) -> ReportMetric:
     'root mean squared error'
     >>> metric_words("roc_auc_ovr").title
     'ROC AUC (ovr)'
+    >>> words = metric_words("neg_mean_absolute_error relative to a constant, mean of targets")
+    >>> words.name, words.title
+    ('neg_mean_absolute_error', 'mean absolute error relative to a constant, mean of targets')
     >>> metric_words("make_scorer(cost, greater_is_better=False, response_method='predict')").sign
     -1
     """
+    if name.endswith(task_words.OF_TARGETS):
+        return _mean_of_targets(name.removesuffix(task_words.OF_TARGETS))
     words = task_words.MetricWords.of(name)
     sign = -1 if words.is_loss else 1
     plain = name.removeprefix("neg_")
@@ -73,6 +78,18 @@ def metric_words(name: str) -> ReportMetric:
         kind = plain.removeprefix("roc_auc_").replace("_", ", ")
         return ReportMetric(name, f"ROC AUC ({kind})", "the mean of ROC AUC over the classes; 1 is perfect", sign)
     return ReportMetric(clean(name), clean(words.name), "", sign)
+
+
+def _mean_of_targets(name: str) -> ReportMetric:
+    """Return the metric of several targets in words, with the name of the scorer of one target."""
+    own, meaning = metric_words(name.removesuffix(task_words.RELATIVE)), "the mean over the targets"
+    title = own.title
+    if name.endswith(task_words.RELATIVE):
+        title += task_words.RELATIVE
+        meaning += " of the error divided by that of the best constant prediction; below 1 is better than a constant"
+    elif own.meaning:
+        meaning += f"; for each target, it is {own.meaning}"
+    return ReportMetric(own.name, title + task_words.OF_TARGETS, meaning, own.sign)
 
 
 def number(value: float | None, digits: int = 4) -> str:

@@ -9,6 +9,7 @@ from typing import Self
 from automl.plurals import short_number
 
 _SPELLING = {"roc": "ROC", "auc": "AUC", "r2": "R2", "d2": "D2", "f1": "F1"}
+RELATIVE, OF_TARGETS = " relative to a constant", ", mean of targets"  # behind the name of a scorer of several targets
 _OWN = re.compile(r"make_scorer\((\w+)")
 
 
@@ -33,6 +34,8 @@ class MetricWords:
     >>> words = MetricWords.of("neg_log_loss")
     >>> words.name, words.shown(-0.25), words.direction
     ('log loss', 0.25, 'lower is better')
+    >>> MetricWords.of("roc_auc, mean of targets").name
+    'ROC AUC, mean of targets'
     """
 
     scorer: str
@@ -45,7 +48,8 @@ class MetricWords:
         own = _OWN.match(scorer)
         name = scorer.removeprefix("neg_") if own is None else own[1]
         is_loss = scorer.startswith("neg_") if own is None else "greater_is_better=False" in scorer
-        return cls(scorer, " ".join(_SPELLING.get(word, word) for word in name.split("_") if word), is_loss)
+        words = " ".join(name.replace("_", " ").split())
+        return cls(scorer, re.sub(r"\w+", lambda word: _SPELLING.get(word[0], word[0]), words), is_loss)
 
     @property
     def direction(self) -> str:

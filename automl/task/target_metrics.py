@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 
 from automl.errors import InvalidInputError
 from automl.task.dummy import dummy_score
+from automl.task.metric_words import OF_TARGETS, RELATIVE
 from automl.task.metrics import ALIASES, Metric, arbitrary_predictions, default_scoring, loss_or_nan, make_metric
 from automl.task.scorers import StoredRegressor
 from automl.task.several_targets import CheckedTarget, decode_targets, encode_targets
@@ -184,9 +185,9 @@ def make_targets_metric(scoring: Any, targets: CheckedTarget, sample_weight: Arr
         scales.append(_scale(metric, targets.y[:, j], sample_weight))
     name = ALIASES.get(scoring, scoring)
     scorer = TargetsScorer(name, tuple(each), tuple(scales), layout)
-    shown = f"{name} relative to a constant" if any(scale != 1 for scale in scales) else name
+    shown = name + RELATIVE if any(scale != 1 for scale in scales) else name
     fast = _FAST if all(metric.fast is not None for metric in each) else None
-    title = f"{shown}, mean of targets"
+    title = shown + OF_TARGETS
     best, worst = each[0].best, each[0].worst
     return TargetsMetric(title, scorer, fast=fast, best=best, worst=worst, layout=layout, labels=labels)
 

@@ -18,7 +18,6 @@ from sklearn.tree import DecisionTreeRegressor
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
 from automl.errors import AutoMLError, InvalidInputError
-from automl.expected_score import expected_score_line
 from automl.report.collect import collect
 from automl.report.data import ColumnImportance, ImportanceSection
 from automl.report.performance import out_of_fold_performance
@@ -97,43 +96,6 @@ def test_the_verdict_compares_also_with_an_own_model_that_says_that_it_is_simple
     settings = FAST | {"include": ["stump"], "max_trials": 1, "components": [stump]}
     simple = make_verdict(AutoMLRegressor(**settings).fit(X, X[:, 0])).simple
     assert (simple.family, simple.kind) == ("stump", "single split")
-
-
-def test_all_marks_of_the_verdict_are_scores_of_the_same_rows_together():
-    rng = np.random.default_rng(1)
-    X = rng.normal(size=(150, 2))
-    y = np.exp(2 * rng.normal(size=150) + X[:, 0])
-    model = AutoMLRegressor(**FAST | {"include": ["ridge"], "max_trials": 1, "cv": 10}).fit(X, y)
-    score, constant = -model.metric_scores_[["score", "constant"]].iloc[0]
-    assert score > -1.5 * model.best_score_
-    verdict = make_verdict(model)
-    assert verdict.search_best == verdict.simple.score == pytest.approx(score, rel=1e-5)
-    assert verdict.dummy == pytest.approx(constant, rel=1e-5)
-    assert verdict.search_mean is None
-
-
-def test_marks_of_rows_in_the_order_of_time_are_scores_of_the_newest_rows():
-    rng = np.random.default_rng(0)
-    X, days = rng.normal(size=(600, 1)), np.arange(600)
-    y = X[:, 0] + np.where(days < 350, 10.0, 0.1) * rng.normal(size=600)
-    model = AutoMLRegressor(**FAST | {"include": ["ridge"], "max_trials": 1, "cv": None}).fit(X, y, time=days)
-    verdict, newest = make_verdict(model), y[-240:]
-    assert "newest 240 rows" in model.estimate_.note
-    assert verdict.dummy == pytest.approx(np.std(newest), rel=1e-3)
-    assert verdict.search_best < verdict.dummy
-    assert verdict.search_best == pytest.approx(verdict.expected.value, rel=0.1)
-
-
-def test_a_model_of_an_earlier_version_compares_no_mean_over_folds_with_other_scores(classifier):
-    old = copy.copy(classifier)
-    del vars(old)["_single_scores"]
-    content = collect(old)
-    assert content.verdict.search_best is content.verdict.simple is None
-    assert content.verdict.search_mean == pytest.approx(classifier.best_score_, rel=1e-5)
-    for text in (to_html(content), to_markdown(content)):
-        assert "a mean over folds, which is not comparable with scores of all rows together" in text
-        assert "Best configuration of the search" not in text
-    assert "a mean over folds, which is not comparable" in expected_score_line(old)
 
 
 def test_the_verdict_and_the_search_show_the_gain_of_more_time(classifier, content, html):
