@@ -12,6 +12,7 @@ from automl.task.several_targets import refuse_targets
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+MAX_CURVES = 8  # classes with a curve
 BLUE, ORANGE, GRAY, RED = "#2b6cb0", "#dd6b20", "#8a8f98", "#c53030"
 MAX_NAME = 28  # characters of a name in a figure
 
@@ -39,6 +40,31 @@ def clean(ax: Axes, grid: str | None = "both") -> None:
     ax.set_axisbelow(True)
     if grid:
         ax.grid(True, axis=grid, color="#e5e7eb", linewidth=0.8)  # type: ignore[arg-type]
+
+
+def class_style(code: int) -> dict[str, Any]:
+    """Return the line of a class, which is the same in all figures: a color, and another dash after ten classes."""
+    return {"color": f"C{code % 10}", "linestyle": ("-", "--", ":", "-.")[code // 10 % 4]}
+
+
+def of_classes(n_shown: int, n_classes: int) -> str:
+    """Return how many classes a figure shows, as a part of its title; empty if it shows all.
+
+    >>> of_classes(8, 9), of_classes(3, 3)
+    ('8 of 9 classes', '')
+    """
+    return f"{n_shown} of {n_classes} classes" if n_shown < n_classes else ""
+
+
+def draw_legend(ax: Axes, beside: bool = False) -> None:
+    """Draw the legend where it hides the least, or on the right of the axes, where it hides nothing.
+
+    A figure of the user without a layout makes no room on the right.
+    """
+    if beside and ax.figure.get_layout_engine() is not None:
+        ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize="small")
+    else:
+        ax.legend(loc="best", framealpha=0.85, edgecolor="none", fontsize="small")
 
 
 def shorten(name: Any, length: int = MAX_NAME) -> str:

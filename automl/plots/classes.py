@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,14 +10,26 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, roc
 
 from automl.explain.calibration import N_BINS, calibration_bins
 from automl.explain.predictions import Predicted, drawn_rows
-from automl.plots.axes import BLUE, GRAY, ORANGE, check_kind, check_label, clean, new_axes, shorten
+from automl.plots.axes import (
+    BLUE,
+    GRAY,
+    MAX_CURVES,
+    ORANGE,
+    check_kind,
+    check_label,
+    class_style,
+    clean,
+    draw_legend,
+    new_axes,
+    of_classes,
+    shorten,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Array = NDArray[Any]
 
-_MAX_CURVES = 8  # classes
 _MAX_CELLS = 15  # classes with numbers in the cells of a confusion matrix
 _MAX_CLASSES = 40  # in a confusion matrix; all rarer classes are one
 
@@ -107,8 +118,8 @@ def _merge_rare(labels: list[Any], true: Array, predicted: Array) -> tuple[list[
     return [*(labels[code] for code in frequent.tolist()), "(others)"], place[true], place[predicted]
 
 
-def _classes_of_curves(estimator: Any, scored: Predicted, label: Any) -> Iterator[tuple[str, int]]:
-    """Yield the name and the code of each class that gets a curve; only classes that are in the rows and not in all."""
+def _classes_of_curves(estimator: Any, scored: Predicted, label: Any) -> list[tuple[str, int]]:
+    """Return the name and the code of each class that gets a curve, as far as the rows hold it and not it alone."""
     labels = estimator.classes_.tolist()
     check_label(estimator, label)
     counts = np.bincount(scored.y, minlength=len(labels))
@@ -118,9 +129,30 @@ def _classes_of_curves(estimator: Any, scored: Predicted, label: Any) -> Iterato
     elif len(labels) == 2:
         known = [estimator._positive_code()]
     else:
-        known = sorted(sorted(known, key=lambda code: -counts[code])[:_MAX_CURVES])
-    for code in known:
-        yield shorten(labels[code], 18), code
+        known = sorted(sorted(known, key=lambda code: -counts[code])[:MAX_CURVES])
+    return [(shorten(labels[code], 24), code) for code in known]
+
+
+def _draws_all(estimator: Any, label: Any) -> bool:
+    """Return whether there is a curve for each of more than two classes."""
+    return label is None and len(estimator.classes_) > 2
+
+
+def _curve_axes(estimator: Any, label: Any, ax: Axes | None) -> Axes:
+    """Return axes of curves, with room for the legend of many classes beside them."""
+    return new_axes(ax, (7.4, 5.0) if _draws_all(estimator, label) else (5.2, 5.0))
+
+
+def _curve_style(estimator: Any, label: Any, code: int) -> dict[str, Any]:
+    return class_style(code) if _draws_all(estimator, label) else {"color": BLUE}
+
+
+def _finish_curves(ax: Axes, estimator: Any, label: Any, title: str, scored: Predicted, n_curves: int) -> None:
+    """Add the legend and the title of curves; the legend of many classes hides none of them."""
+    draw_legend(ax, beside=_draws_all(estimator, label))
+    shown = of_classes(n_curves, len(estimator.classes_)) if _draws_all(estimator, label) else ""
+    ax.set_title(f"{title} ({scored.source}{'; ' if shown else ''}{shown})", fontsize="medium")
+    clean(ax)
 
 
 def roc(
@@ -168,14 +200,15 @@ def roc(
     """
     check_kind(estimator, classifier=True)
     scored = drawn_rows(estimator, X, y, sample_weight)
-    ax = new_axes(ax, (5.2, 5.0))
+    ax = _curve_axes(estimator, label, ax)
     w, two = scored.sample_weight, len(estimator.classes_) == 2
-    for name, code in _classes_of_curves(estimator, scored, label):
+    curves = _classes_of_curves(estimator, scored, label)
+    for name, code in curves:
         is_class, p = scored.y == code, scored.predictions[:, code]
         false_rate, true_rate, _ = roc_curve(is_class, p, sample_weight=w)
         area = roc_auc_score(is_class, p, sample_weight=w)
-        color = BLUE if two else None
-        ax.plot(false_rate, true_rate, color=color, linewidth=2, label=f"{name}: area {area:.3f}")
+        style = _curve_style(estimator, label, code)
+        ax.plot(false_rate, true_rate, linewidth=2, label=f"{name}: area {area:.3f}", **style)
         weight = np.ones(len(p)) if w is None else w
         each = [(rows, float(weight[rows].sum())) for rows in (~is_class, is_class)]
         if two and label is None and all(total for _, total in each):
@@ -186,9 +219,7 @@ def roc(
     ax.plot([0, 1], [0, 1], color=GRAY, linewidth=1, linestyle="--", label="chance")
     ax.set(xlabel="false positive rate", ylabel="true positive rate", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
     ax.set_aspect("equal")
-    ax.legend(loc="lower right", frameon=False, fontsize="small")
-    ax.set_title(f"ROC ({scored.source})", fontsize="medium")
-    clean(ax)
+    _finish_curves(ax, estimator, label, "ROC", scored, len(curves))
     return ax
 
 
@@ -241,14 +272,15 @@ def precision_recall(
     """
     check_kind(estimator, classifier=True)
     scored = drawn_rows(estimator, X, y, sample_weight)
-    ax = new_axes(ax, (5.2, 5.0))
+    ax = _curve_axes(estimator, label, ax)
     w, two = scored.sample_weight, len(estimator.classes_) == 2
-    for name, code in _classes_of_curves(estimator, scored, label):
+    curves = _classes_of_curves(estimator, scored, label)
+    for name, code in curves:
         is_class, p = scored.y == code, scored.predictions[:, code]
         precision, recall, _ = precision_recall_curve(is_class, p, sample_weight=w)
         mean = average_precision_score(is_class, p, sample_weight=w)
-        title, color = f"{name}: average precision {mean:.3f}", BLUE if two else None
-        ax.step(recall, precision, where="post", color=color, linewidth=2, label=title)
+        title, style = f"{name}: average precision {mean:.3f}", _curve_style(estimator, label, code)
+        ax.step(recall, precision, where="post", linewidth=2, label=title, **style)
         if two and label is None:
             found = _predicted(estimator, scored) == code
             weight = np.ones(len(found)) if w is None else w
@@ -260,9 +292,7 @@ def precision_recall(
             share = float(np.average(is_class, weights=w))
             ax.axhline(share, color=GRAY, linewidth=1, linestyle="--", label=f"share of the class {share:.3f}")
     ax.set(xlabel="recall", ylabel="precision", xlim=(-0.01, 1.01), ylim=(-0.01, 1.03))
-    ax.legend(loc="lower left", frameon=False, fontsize="small")
-    ax.set_title(f"Precision and recall ({scored.source})", fontsize="medium")
-    clean(ax)
+    _finish_curves(ax, estimator, label, "Precision and recall", scored, len(curves))
     return ax
 
 

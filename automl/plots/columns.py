@@ -11,13 +11,25 @@ from sklearn.utils.validation import check_is_fitted
 from automl.errors import InvalidInputError
 from automl.explain.partial_dependence import PartialDependence
 from automl.explain.partial_dependence import partial_dependence as compute
-from automl.plots.axes import BLUE, GRAY, ORANGE, check_label, clean, metric_label, new_axes, shorten
+from automl.plots.axes import (
+    BLUE,
+    GRAY,
+    MAX_CURVES,
+    ORANGE,
+    check_label,
+    class_style,
+    clean,
+    draw_legend,
+    metric_label,
+    new_axes,
+    of_classes,
+    shorten,
+)
 from automl.task.several_targets import refuse_targets
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_MAX_CURVES = 8  # classes
 _MAX_LEVELS = 12  # whose names are written horizontally
 
 
@@ -137,10 +149,10 @@ def partial_dependence(
     check_is_fitted(estimator)
     refuse_targets(estimator._ensemble.targets, "this plot")
     known = compute(estimator, column, X, n_rows, random_state=random_state)
-    ax = new_axes(ax)
     named = known.kind in ("category", "boolean")
     places = np.arange(len(known.values)) if named else known.values
     curves = _curves(estimator, known, label)
+    ax = new_axes(ax, (6.4, 4.4) if len(curves) == 1 else (7.8, 4.4))
     if len(curves) == 1:
         individual = curves[0][1]
         lines = ax.plot(places, individual.T, color=GRAY, linewidth=0.6, alpha=0.35, zorder=1)
@@ -148,13 +160,14 @@ def partial_dependence(
         ax.plot(places, individual.mean(axis=0), color=BLUE, linewidth=2.4, label="mean", **_marker(named))
         ax.set_ylabel(curves[0][0])
     else:
-        for name, individual in curves:
-            ax.plot(places, individual.mean(axis=0), linewidth=2, label=name, **_marker(named))
+        for name, individual, code in curves:
+            ax.plot(places, individual.mean(axis=0), linewidth=2, label=name, **_marker(named), **class_style(code))
         ax.set_ylabel("mean probability")
     _draw_cells(ax, known, named)
-    ax.legend(frameon=False, fontsize="small")
     ax.set_xlabel(shorten(column))
-    ax.set_title(f"Partial dependence on {shorten(column)}")
+    draw_legend(ax, beside=len(curves) > 1)
+    shown = of_classes(len(curves), len(estimator.classes_)) if len(curves) > 1 else ""
+    ax.set_title(f"Partial dependence on {shorten(column)}" + (f" ({shown})" if shown else ""))
     clean(ax)
     return ax
 
@@ -163,20 +176,20 @@ def _marker(named: bool) -> dict[str, Any]:
     return {"marker": "o", "markersize": 4} if named else {}
 
 
-def _curves(estimator: Any, known: PartialDependence, label: Any) -> list[tuple[str, Any]]:
-    """Return the name of each curve with the predictions of the single rows, shape (n_rows, n_values)."""
+def _curves(estimator: Any, known: PartialDependence, label: Any) -> list[tuple[str, Any, int]]:
+    """Return name, predictions of the single rows, shape (n_rows, n_values), and number of the class of each curve."""
     if not estimator._is_classifier:
         if label is not None:
             raise InvalidInputError("label is for classifiers; leave it out for regression")
-        return [("prediction", known.individual)]
+        return [("prediction", known.individual, 0)]
     labels = estimator.classes_.tolist()
     check_label(estimator, label)
     if label is None and len(labels) > 2:
         spread = known.average.max(axis=0) - known.average.min(axis=0)
-        chosen = np.sort(np.argsort(-spread, kind="stable")[:_MAX_CURVES])
-        return [(shorten(labels[code], 16), known.individual[:, :, code]) for code in chosen.tolist()]
+        chosen = np.sort(np.argsort(-spread, kind="stable")[:MAX_CURVES])
+        return [(shorten(labels[code], 24), known.individual[:, :, code], code) for code in chosen.tolist()]
     code = estimator._positive_code() if label is None else labels.index(label)
-    return [(f"probability of {shorten(labels[code], 16)}", known.individual[:, :, code])]
+    return [(f"probability of {shorten(labels[code], 16)}", known.individual[:, :, code], code)]
 
 
 def _draw_cells(ax: Axes, known: PartialDependence, named: bool) -> None:

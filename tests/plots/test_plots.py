@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 
 import matplotlib as mpl
 
@@ -34,6 +35,15 @@ def two():
 def three():
     X, y = make_rows()
     return AutoMLClassifier(**(FAST | {"max_trials": 2})).fit(X, np.digitize(y, [0, 3]))
+
+
+@pytest.fixture(scope="module")
+def nine():
+    rng = np.random.default_rng(0)
+    codes = np.arange(180) % 9
+    X = pd.DataFrame({"a": codes + rng.normal(size=180), "b": rng.normal(size=180)})
+    settings = FAST | {"max_trials": 1, "include": ["logistic_regression"]}
+    return AutoMLClassifier(**settings).fit(X, [f"class {code}" for code in codes])
 
 
 @pytest.fixture(autouse=True)
@@ -201,3 +211,25 @@ def test_rows_of_weight_0_choose_no_values_of_a_partial_dependence():
     reg = AutoMLRegressor(**(FAST | {"max_trials": 1})).fit(X, y, sample_weight=weight)
     ax = plots.partial_dependence(reg, "strong")
     assert max(line.get_xdata().max() for line in ax.lines) < 100
+
+
+def test_a_class_has_one_color_in_all_figures_and_titles_say_how_many_classes_are_drawn(nine):
+    colors = {}
+    for draw in (plots.roc, plots.precision_recall, partial(plots.partial_dependence, column="a")):
+        ax = drawn(draw(nine))
+        assert "8 of 9 classes" in ax.get_title()
+        for line, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            if label.startswith("class"):
+                colors.setdefault(label.split(":")[0], set()).add((line.get_color(), line.get_linestyle()))
+    assert all(len(each) == 1 for each in colors.values())
+    assert len({color for each in colors.values() for color in each}) == len(colors)
+
+
+def test_the_legend_of_many_classes_lies_beside_the_curves(nine, two):
+    for draw in (plots.roc, plots.precision_recall, partial(plots.partial_dependence, column="a")):
+        ax = drawn(draw(nine))
+        assert ax.get_legend().get_window_extent().x0 >= ax.get_window_extent().x1
+        assert ax.get_legend().get_window_extent().x1 <= ax.figure.bbox.x1
+        own = drawn(draw(nine, ax=plt.figure().add_subplot()))  # without a layout, which would make room
+        assert own.get_legend().get_window_extent().x1 <= own.figure.bbox.x1
+    assert "classes" not in plots.roc(two).get_title()
