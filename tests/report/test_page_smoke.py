@@ -1,5 +1,6 @@
 """One report in a real browser; the slow tests look at more tables, widths and controls."""
 
+import numpy as np
 import pytest
 
 from automl import AutoMLClassifier
@@ -37,3 +38,35 @@ def test_a_report_works_in_a_browser_and_asks_nothing_of_the_network(open_file, 
     assert page.inner_text("#parallel-count") == f"{n_lines - n_off} of {n_lines} configurations"
 
     assert violations(page) == []
+
+
+_BROKEN_WORDS = """selector => [...document.querySelectorAll(selector)].flatMap(name => {
+  const text = name.firstChild;
+  return text === null ? [] : [...text.data.matchAll(/\\S+/g)].filter(word => {
+    const range = document.createRange();
+    range.setStart(text, word.index);
+    range.setEnd(text, word.index + word[0].length);
+    return range.getClientRects().length > 1;
+  }).map(word => word[0]);
+})"""
+
+
+def test_names_of_classes_do_not_break_inside_words_and_all_columns_are_seen(open_file, tmp_path):
+    kinds = ["depression", "storm", "wave"]
+    names = [
+        "disturbance",
+        "extratropical",
+        "hurricane",
+        *(f"{a} {b}" for a in ("tropical", "subtropical") for b in kinds),
+    ]
+    X = np.random.default_rng(0).normal(size=(120, 2))
+    clf = AutoMLClassifier(**FAST | {"max_trials": 1, "include": ["decision_tree"]})
+    clf.fit(X, [names[i % 9] for i in range(120)]).report(tmp_path / "report.html")
+    page = open_file(tmp_path / "report.html")
+    tables = "table.classes, table.confusion"
+    assert page.locator(tables).count() == 2
+    for table in page.locator(tables).all():
+        assert table.evaluate("t => t.scrollWidth <= t.closest('.scroll').clientWidth")
+    for width in (1280, 400):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate(_BROKEN_WORDS, "table.classes .name, table.confusion .name") == []
