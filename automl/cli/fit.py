@@ -30,6 +30,7 @@ from automl.cli.support import (
     file_options,
     messages_on_stderr,
     split_names,
+    unsaved_if_interrupted,
     write_message,
 )
 from automl.cli.training_rows import RowOptions, read_training_rows
@@ -372,18 +373,19 @@ def fit(
         "verbose": verbose,
     }
     with messages_on_stderr(verbose):
-        from automl.expected_score import expected_score_line
-        from automl.persistence import check_place
-        from automl.trials.session import record_model
+        with unsaved_if_interrupted():
+            from automl.expected_score import expected_score_line
+            from automl.persistence import check_place
+            from automl.trials.session import record_model
 
-        check_place(out)
-        file = file_options(encoding, separator, decimal, sheet)
-        about_rows = RowOptions(
-            target, task, ordered_classes, weight, groups, time, gap, validation, sensitive_features, cv
-        )
-        X, y, fit_arguments = read_training_rows(table, file, about_rows)
-        estimator = _make_estimator(parameters, X, y, task, positive_label, parse_quantiles(quantiles))
-        estimator.fit(X, y, **fit_arguments)
+            check_place(out)
+            file = file_options(encoding, separator, decimal, sheet)
+            about_rows = RowOptions(
+                target, task, ordered_classes, weight, groups, time, gap, validation, sensitive_features, cv
+            )
+            X, y, fit_arguments = read_training_rows(table, file, about_rows)
+            estimator = _make_estimator(parameters, X, y, task, positive_label, parse_quantiles(quantiles))
+            estimator.fit(X, y, **fit_arguments)
         shown = sys.stdout.isatty() and expected_score_line(estimator) != ""  # the progress has shown it, too
         estimator.save(out, rows=rows)
         if store is not None:

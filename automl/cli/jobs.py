@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from automl.cli.support import INTERRUPTED
 from automl.errors import InvalidInputError, OtherVersionError
 from automl.jobs.duration import in_words
 from automl.plurals import plural, short_number
@@ -28,7 +29,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-_INTERRUPTED = 130  # exit code of shells after Ctrl-C
 _ROWS_SHOWN = 50
 
 Place = Annotated[
@@ -146,7 +146,7 @@ def logs(
             for text in read_log(JobFolder(known.results, record.name), follow, is_open):
                 typer.echo(text, nl=False)
         except KeyboardInterrupt:
-            raise typer.Exit(_INTERRUPTED) from None
+            raise typer.Exit(INTERRUPTED) from None
 
 
 @app.command()
@@ -308,7 +308,7 @@ def _log_to_stderr(verbose: int) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         typer.echo("automl: stopped; run the same command again to go on", err=True)
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)

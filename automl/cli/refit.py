@@ -18,6 +18,7 @@ from automl.cli.support import (
     load_model,
     messages_on_stderr,
     read_labeled,
+    unsaved_if_interrupted,
     write_message,
 )
 from automl.errors import InvalidInputError
@@ -58,15 +59,16 @@ def refit(
     if train is None:
         check_needed("--train, a table with new rows", {"--time": time}, options)
     with messages_on_stderr(verbose):
-        from automl.persistence import check_place
+        with unsaved_if_interrupted():
+            from automl.persistence import check_place
 
-        check_place(out)
-        estimator = load_model(model)
-        if train is None:
-            new = estimator.refit()
-        else:
-            X, y = read_labeled(estimator, train, target, options)
-            new = estimator.refit(X, y, time=time)
+            check_place(out)
+            estimator = load_model(model)
+            if train is None:
+                new = estimator.refit()
+            else:
+                X, y = read_labeled(estimator, train, target, options)
+                new = estimator.refit(X, y, time=time)
         new.save(out, rows=rows)
         typer.echo(str(new.refit_report_))
         write_message(verbose, f"saved to '{out}'")

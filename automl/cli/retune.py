@@ -23,6 +23,7 @@ from automl.cli.support import (
     messages_on_stderr,
     read_labeled,
     split_weight_and_groups,
+    unsaved_if_interrupted,
     write_message,
 )
 
@@ -78,20 +79,21 @@ def retune(
     if out is None:
         check_needed("--out, the folder in which the new model is saved", {"--rows": rows})
     with messages_on_stderr(verbose):
-        from automl.persistence import check_place
+        with unsaved_if_interrupted():
+            from automl.persistence import check_place
 
-        if out is not None:
-            check_place(out)
-        estimator = load_model(model)
-        layout = estimator._ensemble.targets
-        names = target or ([estimator._target_name or "target"] if layout is None else list(layout.names))
-        X, y, given = _read(estimator, table, names, weight, groups, options)
-        if old is not None:
-            X_old, y_old, of_old = _read(estimator, old, names, weight, groups, options)
-            given |= {"X_old": X_old, "y_old": y_old} | {f"{name}_old": values for name, values in of_old.items()}
-        own = estimator.verbose
-        estimator.set_params(verbose=verbose)
-        new = estimator.retune(X, y, **given, time=time, seconds=time_budget, max_trials=max_trials)
+            if out is not None:
+                check_place(out)
+            estimator = load_model(model)
+            layout = estimator._ensemble.targets
+            names = target or ([estimator._target_name or "target"] if layout is None else list(layout.names))
+            X, y, given = _read(estimator, table, names, weight, groups, options)
+            if old is not None:
+                X_old, y_old, of_old = _read(estimator, old, names, weight, groups, options)
+                given |= {"X_old": X_old, "y_old": y_old} | {f"{name}_old": values for name, values in of_old.items()}
+            own = estimator.verbose
+            estimator.set_params(verbose=verbose)
+            new = estimator.retune(X, y, **given, time=time, seconds=time_budget, max_trials=max_trials)
         new.set_params(verbose=own)
         typer.echo(str(new.retune_report_))
         if out is None:

@@ -127,6 +127,7 @@ Drop = Annotated[
     ),
 ]
 
+INTERRUPTED = 130  # exit code of shells after Ctrl-C
 MOST_SEED = 2**32 - 1  # the largest seed that NumPy takes
 POSITIVE_HELP = (
     "The class of interest of two classes, for scorers such as f1 and for the decision threshold. The default is the "
@@ -252,7 +253,7 @@ class _Formatter(logging.Formatter):
 def messages_on_stderr(verbose: int) -> Iterator[None]:
     """Write the log of the library and its warnings about folds and classes to standard error, one line for each.
 
-    The messages name options of the command in place of arguments of Python.
+    The messages name options of the command in place of arguments of Python. Ctrl-C ends the command with one line.
     """
     wording = WORDING.get()
     handler = logging.StreamHandler()
@@ -280,6 +281,18 @@ def messages_on_stderr(verbose: int) -> Iterator[None]:
         warnings.showwarning = show
         try:
             yield
+        except KeyboardInterrupt as error:
+            typer.echo(f"automl: {str(error) or 'interrupted'}", err=True)
+            raise typer.Exit(INTERRUPTED) from None
         finally:
             logger.removeHandler(handler)
             logger.setLevel(level)
+
+
+@contextmanager
+def unsaved_if_interrupted() -> Iterator[None]:
+    """Let Ctrl-C say that nothing is saved, because there is no model yet."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("interrupted before a model was ready; nothing saved") from None

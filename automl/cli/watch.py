@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from automl.cli.support import messages_on_stderr
+from automl.cli.support import INTERRUPTED, messages_on_stderr
 from automl.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from automl.watch.queue_source import QueueSource
     from automl.watch.sources import RunSource
 
-_INTERRUPTED = 130  # exit code of shells after Ctrl-C
 _SQLITE = b"SQLite format 3\x00"
 
 
@@ -59,7 +58,7 @@ def watch(
 
             is_good = show_run(Path(place))
         except KeyboardInterrupt:
-            raise typer.Exit(_INTERRUPTED) from None
+            raise typer.Exit(INTERRUPTED) from None
         if not is_good:
             raise typer.Exit(1)
         return
