@@ -21,11 +21,14 @@ from automl.cli.support import write_message
 from automl.ensemble.estimate import shows_spread
 from automl.errors import InvalidInputError
 from automl.fitted.one_target import each_target
+from automl.plurals import plural
+from automl.task.metric_words import MetricWords
 from automl.task.metrics import Metric, loss_or_nan
 from automl.task.positive_class import positive_code
 from pipelines.row_samples import draw_rows
 
 LEVEL = 0.95
+_PERCENTAGE = "neg_mean_absolute_percentage_error"
 _SAMPLES = 400
 _MOST_ROWS = 5_000  # rows of a sample; on longer tables, the interval is scaled by the root of the number of rows
 _SECONDS = 10.0  # for the samples of a metric that is not among the usual ones
@@ -61,7 +64,11 @@ class Scored:
 
 
 def evaluate(
-    estimator: Any, y: NDArray[Any], answers: Mapping[str, NDArray[Any]], positive_label: Any = None
+    estimator: Any,
+    y: NDArray[Any],
+    answers: Mapping[str, NDArray[Any]],
+    positive_label: Any = None,
+    target: str | None = None,
 ) -> list[Scored]:
     """Return the metric that the search has optimized, and the other usual metrics of the task type.
 
@@ -75,6 +82,8 @@ def evaluate(
         The answers of the methods ``predict``, ``predict_proba`` and ``predict_quantiles``, if the model has them.
     positive_label : label, optional
         The class of interest of two classes; the one of the estimator when None.
+    target : str, optional
+        Name of the target, if there are several.
 
     Raises
     ------
@@ -92,6 +101,12 @@ def evaluate(
         own_truth, own_judged = truth, _StoredRegressor(answers)
         judged: Any = own_judged
         usual = bootstrap.regression(truth[rows], np.asarray(answers["predict"], dtype=np.float64)[rows])
+        n_zero = int(np.count_nonzero(truth == 0))
+        if n_zero and own_name != _PERCENTAGE:  # it divides by these values
+            usual = {name: metric for name, metric in usual.items() if name != _PERCENTAGE}
+            where = f"the true value of {target!r}" if target else "the true value"
+            words = MetricWords.of(_PERCENTAGE)
+            write_message(1, f"note: left out the {words.name}, because {where} is 0 in {plural(n_zero, 'row')}")
     else:
         classes = np.asarray(classes)
         # Code 1 is the class of interest where there are two classes.
@@ -146,7 +161,7 @@ def evaluate_targets(
             codes.append(np.array([numbers[label] for label in values.tolist()]))
         else:
             codes.append(values)
-        each[own.name] = evaluate(own, values, answers)
+        each[own.name] = evaluate(own, values, answers, target=own.name)
     return _evaluate_together(estimator._metric, np.column_stack(codes), predictions), each
 
 

@@ -71,3 +71,38 @@ def test_the_target_is_asked_for_before_any_other_column_is_read_as_numbers(call
     months.iloc[:0].to_csv("empty.csv", index=False)
     code, _, err = call("score", "model", "empty.csv")
     assert (code, "'empty.csv' holds no row" in err) == (2, True)
+
+
+@pytest.mark.parametrize("n_zero", [0, 1, 3])
+def test_errors_as_shares_of_zero_are_left_out(call, table, n_zero):
+    numbers = table[["a", "b"]].assign(y=1 + table["a"] * 0.5)
+    numbers.to_csv("numbers.csv", index=False)
+    assert call("fit", "numbers.csv", "--target", "y", *QUICK)[0] == 0
+    numbers.assign(y=numbers["y"].where(numbers.index >= n_zero, 0)).to_csv("zeros.csv", index=False)
+    code, out, err = call("score", "model", "zeros.csv", "--target", "y", "--json")
+    assert code == 0, err
+    assert ("mean_absolute_percentage_error" in json.loads(out)["metrics"]) == (n_zero == 0)
+    rows = {0: "", 1: "1 row", 3: "3 rows"}[n_zero]
+    note = f"automl: note: left out the mean absolute percentage error, because the true value is 0 in {rows}\n"
+    assert err == (note if n_zero else "")
+
+
+def test_a_search_for_the_error_as_a_share_keeps_it(call, table):
+    numbers = table[["a", "b"]].assign(y=table["a"] * 0.5)
+    numbers.to_csv("numbers.csv", index=False)
+    name = "neg_mean_absolute_percentage_error"
+    assert call("fit", "numbers.csv", "--target", "y", "--scoring", name, *QUICK)[0] == 0
+    code, out, err = call("score", "model", "numbers.csv", "--target", "y", "--json")
+    assert (code, err) == (0, "")
+    assert name.removeprefix("neg_") in json.loads(out)["metrics"]
+
+
+def test_the_note_about_zeros_names_the_target(call, table):
+    both = table[["a", "b"]].assign(y=1 + table["a"] * 0.5, z=table["a"] * 0.2)
+    both.to_csv("both.csv", index=False)
+    assert call("fit", "both.csv", "--target", "y", "--target", "z", *QUICK)[0] == 0
+    code, out, err = call("score", "model", "both.csv", "--json")
+    assert code == 0, err
+    assert "because the true value of 'z' is 0 in 1 row" in err
+    found = json.loads(out)["targets"]
+    assert ["mean_absolute_percentage_error" in found[name] for name in ("y", "z")] == [True, False]
