@@ -6,13 +6,11 @@ import logging
 import math
 import os
 import socket
-import stat
-import tempfile
 import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,8 +20,8 @@ import ray
 import ray.exceptions
 
 from automl.errors import InvalidInputError, NoWorkersError
-from automl.execute.local import LocalExecutor
-from automl.execute.machine import count_workers, default_memory_limit, fleet_size
+from automl.execute.machine import count_workers, fleet_size
+from automl.execute.ray_node import IDLE, End, NodeOptions, run_on_node
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.disk_space import describe_full_disk
@@ -33,9 +31,6 @@ from pipelines.catalog import get_component
 logger = logging.getLogger(__name__)
 
 _MAX_RESTARTS = 3  # of a trial on another node, before it counts as failed
-_IDLE = 20.0  # seconds without a trial after which the processes of a node end
-_PREFIX = "automl-ray-"  # of folders on a node
-_POLL = 0.5  # seconds between the moments in which a task on a node can be canceled
 _WATCH = 2.0  # seconds between looks at the cluster
 _HEAD_TIMEOUT = "RAY_gcs_rpc_server_reconnect_timeout_s"  # then Ray ends a process whose head does not answer
 _HEAD_SHARE = 0.6  # of this time, after which the head counts as lost
@@ -49,44 +44,6 @@ class _Submission:
     time_limit: float | None
     on_gpu: bool
     reference: Any
-
-
-@dataclass(frozen=True)
-class _End:
-    """When the result of a trial comes too late.
-
-    A trial may wait for a free node. The waiting time is known where the clock of the node has been compared with that
-    of this machine, which is so from the first result of the node on; elsewhere it counts as 0.
-
-    Attributes
-    ----------
-    sent : float
-        When the trial was sent, as a time of `time.time` on this machine.
-    seconds : float
-        Seconds from then to the end.
-    clocks : mapping of str to float
-        Seconds by which the clocks of known nodes are fast.
-    """
-
-    sent: float
-    seconds: float
-    clocks: Mapping[str, float]
-
-    def seconds_left(self) -> float:
-        """Return the seconds until the end, on the node."""
-        fast = self.clocks.get(ray.get_runtime_context().get_node_id())
-        waited = 0.0 if fast is None else time.time() - fast - self.sent
-        return self.seconds - max(0.0, waited)
-
-
-@dataclass(frozen=True)
-class _NodeOptions:
-    """The settings of a run that a node gets beside the task."""
-
-    run: str
-    n_threads: int
-    memory_limit: float | None  # MiB
-    device: str
 
 
 class RayExecutor:
@@ -147,7 +104,7 @@ class RayExecutor:
         self._artifacts = Artifacts(folder)
         self._seconds_left = seconds_left
         self._clocks: dict[str, float] = {}  # seconds by which the clocks of nodes are fast
-        self._options = _NodeOptions(uuid.uuid4().hex[:12], n_threads, memory_limit, device)
+        self._options = NodeOptions(uuid.uuid4().hex[:12], n_threads, memory_limit, device)
         self._remote = ray.remote(max_retries=_MAX_RESTARTS, retry_exceptions=False)(run_on_node)
         self._running: dict[Future[list[TrialResult]], _Submission] = {}
         self._lost: str | None = None  # the reason why the cluster cannot be used any more
@@ -183,7 +140,7 @@ class RayExecutor:
             for reference in references:
                 ray.cancel(reference)
             if references:
-                ray.wait(references, num_returns=len(references), timeout=_IDLE)
+                ray.wait(references, num_returns=len(references), timeout=IDLE)
         if self._owns_connection:
             with suppress(Exception):
                 ray.shutdown()
@@ -208,7 +165,7 @@ class RayExecutor:
                 resources["memory"] = int(options.memory_limit * 2**20)
             options = replace(options, device="cuda" if on_gpu else "cpu")
             states = _states(self._artifacts, trials)
-            end = _End(time.time(), self._seconds_left(), dict(self._clocks))
+            end = End(time.time(), self._seconds_left(), dict(self._clocks))
             reference = self._remote.options(**resources).remote(options, self._task, trials, time_limit, states, end)
             with self._lock:
                 is_current = self._running.get(future) is replaced  # else it has ended meanwhile
@@ -271,21 +228,31 @@ class RayExecutor:
             if future not in self._running or self._running[future].reference is not reference:
                 return  # the trials were sent again, or the cluster was lost
             trials = self._running.pop(future).trials
-        folder, files = self._artifacts.folder, {}
         try:
             results, files, node, clock = answer.result()
             fast = clock - time.time()  # less the seconds of the way, which are lowest in the largest difference
             self._clocks[node] = max(fast, self._clocks.get(node, fast))
-            for name, content in files.items():
-                (folder / name).write_bytes(content)
         except ray.exceptions.OutOfMemoryError as error:
             results = [TrialResult(trial, Status.MEMORY, {}, 0.0, reason=_first_line(error)) for trial in trials]
         except Exception as error:  # noqa: BLE001  a future always ends with a result
-            reason = describe_full_disk(error, folder) or _first_line(error)
-            results = [TrialResult(trial, Status.CRASH, {}, 0.0, reason=reason) for trial in trials]
-            for name in files:  # half of them would take space
-                (folder / name).unlink(missing_ok=True)
+            results = [TrialResult(trial, Status.CRASH, {}, 0.0, reason=_first_line(error)) for trial in trials]
+        else:
+            results = self._keep(results, files)
         future.set_result(results)
+
+    def _keep(self, results: list[TrialResult], files: Mapping[str, bytes]) -> list[TrialResult]:
+        """Write the files of trials into the folder; return the results, or failures if that is not possible."""
+        folder = self._artifacts.folder
+        try:
+            for name, content in files.items():
+                (folder / name).write_bytes(content)
+        except Exception as error:  # noqa: BLE001  a future always ends with a result
+            for name in files:  # half of them would take space
+                with suppress(OSError):
+                    (folder / name).unlink()
+            reason = describe_full_disk(error, folder) or _first_line(error)
+            return [TrialResult(each.trial, Status.CRASH, {}, 0.0, reason=reason) for each in results]
+        return results
 
 
 def _states(artifacts: Artifacts, trials: Sequence[Trial]) -> dict[str, bytes]:
@@ -356,143 +323,3 @@ def _check_device(device: str) -> None:
 
 def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".strip().splitlines()[0]
-
-
-class _Node:
-    """The part of an executor in a Ray worker: the task on the disk of the node, and one process for trials."""
-
-    def __init__(self, options: _NodeOptions, task: Task):
-        self.options, self.busy = options, False
-        self._directory = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{options.run}-", ignore_cleanup_errors=True)
-        self._artifacts = Artifacts(Path(self._directory.name))
-        _share(task, self._artifacts.folder, options.run)
-        memory = options.memory_limit or default_memory_limit(_slots(options.n_threads))
-        self._end = math.inf  # of the search, as a time of `time.monotonic`
-        self._executor = LocalExecutor(
-            self._artifacts.folder,
-            n_workers=1,
-            n_threads=options.n_threads,
-            memory_limit=memory,
-            device=options.device,
-            own_scorer=task.own_scorer(),
-            seconds_left=lambda: self._end - time.monotonic(),
-        )
-
-    def run(
-        self, trials: tuple[Trial, ...], time_limit: float | None, states: Mapping[str, bytes], end: _End
-    ) -> tuple[list[TrialResult], dict[str, bytes]]:
-        """Return the results, and the contents of the files that the trials wrote, by name."""
-        self._end = time.monotonic() + end.seconds_left()
-        for name, content in states.items():
-            (self._artifacts.folder / name).write_bytes(content)
-        future = self._executor.submit(trials, time_limit)
-        while not wait([future], timeout=_POLL).done:
-            pass
-        for path in self._artifacts.training_paths():
-            if path.name in states and trials[0].fidelity == 1:  # this training has ended
-                path.unlink()
-        files = {}
-        for result in future.result():
-            for fold in result.folds:
-                for path in self._artifacts.paths(result.trial.configuration, fold):
-                    files[path.name] = path.read_bytes()
-                    path.unlink()
-        return future.result(), files
-
-    def close(self) -> None:
-        self._executor.shutdown()
-        self._directory.cleanup()
-
-
-def _slots(n_threads: int) -> int:
-    """Number of trials that Ray runs on this node at the same time: the node may have fewer CPUs than its host."""
-    here = ray.get_runtime_context().get_node_id()
-    cpus = next((node["Resources"].get("CPU", 1) for node in ray.nodes() if node["NodeID"] == here), 1)
-    return max(1, int(cpus) // n_threads)
-
-
-def _share(task: Task, folder: Path, run: str) -> None:
-    """Put the task into the folder: as links to the files of another worker on this node, or written anew.
-
-    With links each worker can end, and remove its folder, at any time.
-    """
-    for other in folder.parent.glob(f"{_PREFIX}{run}-*"):
-        if other == folder or not _is_own(other):
-            continue
-        try:
-            _link(other / "task", folder)
-        except FileNotFoundError:  # not written yet, or its worker is ending
-            continue
-        return
-    partial = folder / "partial"
-    partial.mkdir()
-    task.save(partial)
-    _link(partial.rename(folder / "task"), folder)
-
-
-def _is_own(folder: Path) -> bool:
-    """Return whether this user made the folder: others may put a task of their own into the same parent."""
-    try:
-        status = folder.lstat()
-    except FileNotFoundError:
-        return False
-    others = stat.S_IWGRP | stat.S_IWOTH
-    is_own = not hasattr(os, "getuid") or status.st_uid == os.getuid()  # Windows has no such numbers of users
-    return stat.S_ISDIR(status.st_mode) and is_own and not status.st_mode & others
-
-
-def _link(written: Path, folder: Path) -> None:
-    for path in written.iterdir():
-        (folder / path.name).unlink(missing_ok=True)
-        os.link(path, folder / path.name)
-
-
-_node: _Node | None = None  # of this Ray worker process; it outlives its trials, because its start takes seconds
-_closing = threading.Timer(_IDLE, lambda: None)
-_guard = threading.RLock()
-
-
-def run_on_node(
-    options: _NodeOptions,
-    task: Task,
-    trials: tuple[Trial, ...],
-    time_limit: float | None,
-    states: Mapping[str, bytes],
-    end: _End,
-) -> tuple[list[TrialResult], dict[str, bytes], str, float]:
-    """Run a trial or a fleet in the process that this Ray worker keeps for the run; the Ray tasks call this.
-
-    The answer ends with the id of the node and the time of its clock.
-    """
-    global _node, _closing
-    with _guard:
-        _closing.cancel()
-        if _node is None or _node.options != options:
-            _close()
-            _node = _Node(options, task)
-        _node.busy = True
-    try:
-        answer = _node.run(trials, time_limit, states, end)
-    except BaseException:  # such as a cancellation
-        _close()
-        raise
-    with _guard:
-        _node.busy = False
-        _closing = threading.Timer(_IDLE, _close_idle)
-        _closing.daemon = True
-        _closing.start()
-    return *answer, ray.get_runtime_context().get_node_id(), time.time()
-
-
-def _close_idle() -> None:
-    with _guard:
-        if _node is not None and not _node.busy:
-            _close()
-
-
-def _close() -> None:
-    global _node
-    with _guard:
-        if _node is not None:
-            _node.close()
-        _node = None

@@ -79,6 +79,11 @@ def describe_full_disk(error: BaseException | None, folder: Path) -> str:
     return f"{_FULL} the folder '{folder}'; free space there, or name a folder with more space as store=..."
 
 
+def on_node(reason: str, node: str) -> str:
+    """Return the reason of a trial on a node of a cluster, which names the node if its cause is a full disk."""
+    return f"{reason.partition('; ')[0]} on the node {node}; free space there" if reason.startswith(_FULL) else reason
+
+
 class ResultRecorder:
     """Writes results into the run directory, and says once that the disk is full or cannot be written to.
 

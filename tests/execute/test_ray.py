@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import re
 import shutil
@@ -206,7 +207,7 @@ def test_the_folder_of_another_user_is_not_read(start, tmp_path):
 
 @pytest.mark.slow
 def test_the_memory_of_a_node_is_shared_by_its_cpus_not_by_those_of_its_host(cluster):
-    from automl.execute.ray import _slots
+    from automl.execute.ray_node import _slots
 
     def slots_on_a_large_host():
         os.cpu_count = lambda: 64
@@ -236,8 +237,46 @@ def test_a_full_disk_of_this_machine_is_named_and_leaves_no_half_file(start, tmp
     monkeypatch.setattr(Path, "write_bytes", write_half)
     (result,) = executor.submit([Trial(tree(5))]).result(timeout=120)
     assert result.status is Status.CRASH
-    assert result.reason.startswith(f"no space is left on the disk of the folder '{tmp_path}'")
+    assert result.reason.startswith(f"no space is left on the disk of the folder '{tmp_path}'; ")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_future_ends_also_where_no_half_file_can_be_removed(start, tmp_path, monkeypatch):
+    def refuse(path, *arguments, **options):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    executor = start(make_task(n_rows=100), n_jobs=1)
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    (result,) = executor.submit([Trial(tree(5))]).result(timeout=60)
+    assert (result.status, result.reason) == (Status.CRASH, "OSError: [Errno 30] Read-only file system")
+
+
+def _on_full_disk(part):
+    """Run a trial in a process of a node whose disk is full; return the reason of its failure."""
+    from automl.execute.ray_node import End, NodeOptions, run_on_node
+
+    def refuse(*arguments, **options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    owner, name = (Task, "save") if part == "task" else (Path, "write_bytes")
+    setattr(owner, name, refuse)
+    end = End(time.time(), math.inf, {})
+    states = {"state": b"of a training"}
+    return run_on_node(NodeOptions("full", 1, None, "cpu"), make_task(n_rows=100), (Trial(tree(5)),), None, states, end)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", ["task", "states"])
+def test_a_full_disk_of_a_node_is_named_by_the_node(cluster, part):
+    (result,), files, *_ = ray.get(ray.remote(max_calls=1)(_on_full_disk).remote(part))
+    assert (result.status, files) == (Status.CRASH, {})
+    folder = tempfile.gettempdir()
+    assert result.reason == (
+        f"no space is left on the disk of the folder '{folder}' on the node {ray.util.get_node_ip_address()}; "
+        "free space there"
+    )
 
 
 def test_the_watch_of_gpus_survives_an_error(start, monkeypatch):

@@ -18,7 +18,7 @@ from automl.errors import InvalidInputError
 from automl.execute.evaluate import evaluate
 from automl.search.budget import Budget
 from automl.trials.artifacts import Artifacts
-from automl.trials.disk_space import ResultRecorder, describe_full_disk, disk_errors
+from automl.trials.disk_space import ResultRecorder, describe_full_disk, disk_errors, on_node
 from automl.trials.history import RunHistory
 from automl.trials.run_directory import RunDirectory
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
@@ -101,6 +101,14 @@ def test_a_file_on_another_disk_is_named_in_place_of_the_folder(tmp_path, number
         assert f"'{error.filename}'" in text
         assert remedy in text
         assert not any(word in text for word in (str(folder), "TMPDIR", "store="))
+
+
+def test_a_full_disk_of_a_node_names_the_node_and_no_folder_of_this_machine_as_remedy(tmp_path):
+    reason = describe_full_disk(OSError(errno.ENOSPC, "No space left on device"), tmp_path)
+    assert on_node(reason, "10.0.0.2") == (
+        f"no space is left on the disk of the folder '{tmp_path}' on the node 10.0.0.2; free space there"
+    )
+    assert [on_node(reason, "10.0.0.2") for reason in ("", "exit code -11")] == ["", "exit code -11"]
 
 
 def test_a_file_in_the_folder_is_part_of_its_disk(tmp_path, monkeypatch):
