@@ -100,6 +100,7 @@ def render(estimator: Any, board: pd.DataFrame, rows: int, tested: str = "", wit
     from automl.fitted.costs import costs_line
     from automl.fitted.score_over_time import further_gain_sentence
     from automl.task.metric_words import MetricWords
+    from automl.trials.leaderboard import order_note
     from automl.trials.trial_costs import cut_fits_text, worker_seconds
 
     spent = worker_seconds(estimator.history_, {})
@@ -110,6 +111,7 @@ def render(estimator: Any, board: pd.DataFrame, rows: int, tested: str = "", wit
         tested,
         cut_fits_text(spent) if any(row.n_cut for row in spent) else "",
         MetricWords.of(estimator._metric.name).scores_text,
+        order_note(board),
     ]
     return "\n".join(filter(None, [*lines, render_rows(board, rows), costs_line(estimator)]))
 

@@ -85,10 +85,12 @@ class FittedAttributes:
         """
         All configurations of the run, best first.
 
-        Configurations with the most finished folds come first. ``score`` is the mean over the finished folds, in the
-        sign of scikit-learn's scorers: greater is better, also for ``neg_...``. ``weight`` is the share of the
-        ensemble, and ``predict_milliseconds`` the measured time in which one fold model predicts 1,000 rows.
-        `score_members` adds scores on other rows.
+        Configurations with the most finished folds come first. The others are sorted by scores that are adjusted for
+        their missing folds, because some folds are harder than others; ``score`` is not adjusted. It is the mean over
+        the finished folds, and no score of all rows together such as `estimate_`, in the sign of scikit-learn's
+        scorers: greater is better, also for ``neg_...``. ``weight`` is the share of the ensemble, and
+        ``predict_milliseconds`` the measured time in which one fold model predicts 1,000 rows. `score_members` adds
+        scores on other rows.
 
         Returns
         -------

@@ -95,6 +95,17 @@ def make_leaderboard(
     return pd.DataFrame(rows, columns=[*columns[:place], *recorded, *columns[place:]])
 
 
+def order_note(board: pd.DataFrame) -> str:
+    """Say how a leaderboard sorts configurations with fewer folds than others; empty where at most one has fewer."""
+    n_fewer = int(((board["folds"] > 0) & (board["folds"] < board["folds"].max())).sum())
+    if n_fewer < 2:
+        return ""
+    return (
+        f"order: {n_fewer} configurations have fewer folds than others and come after these; because some folds are "
+        "harder, they are sorted by scores that are adjusted for their missing folds, and not by the column score"
+    )
+
+
 def main_hyperparameters(configuration: Configuration) -> str:
     """Return the main choices of a configuration in one short text.
 

@@ -11,7 +11,7 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
-from automl.cli.leaderboard import render_rows
+from automl.cli.leaderboard import render, render_rows
 from tests.factories import FAST
 
 TINY = {**FAST, "max_trials": 2}
@@ -69,6 +69,12 @@ def test_the_labels_of_a_classifier_are_found_by_the_name_of_the_column(folder, 
     code, _, err = call("leaderboard", folder / "clf", *test, "--target", "more")
     assert code == 2
     assert "which is no class of the model" in err
+
+
+def test_a_line_says_that_ranks_of_unfinished_configurations_use_adjusted_scores(folder):
+    model = load(folder / "reg")
+    board = pd.concat([model.leaderboard_] * 2, ignore_index=True).assign(folds=[3, 2, 1, 1])
+    assert "sorted by scores that are adjusted for their missing folds" in render(model, board, 20)
 
 
 def test_large_times_and_scores_are_written_without_an_exponent(folder):

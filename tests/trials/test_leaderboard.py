@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from automl.trials.history import RunHistory
-from automl.trials.leaderboard import make_leaderboard
+from automl.trials.leaderboard import make_leaderboard, order_note
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from tests.factories import tree
 
@@ -22,6 +22,8 @@ def test_scores_are_plain_means_and_the_order_is_adjusted_for_harder_folds():
     assert list(board["score"][:3]) == pytest.approx([0.9, 0.95, 0.97])
     assert list(board["folds"]) == [2, 1, 1, 0]
     assert board["status"].iloc[-1] == "crash"
+    assert order_note(board).startswith("order: 2 configurations have fewer folds than others")
+    assert order_note(make_leaderboard(RunHistory([easy_only, complete, failed]), {})) == ""
 
 
 def test_a_history_holds_the_results_in_the_order_in_which_trials_ended():
