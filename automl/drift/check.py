@@ -17,7 +17,7 @@ from automl.drift.column_tests import ColumnTest, compare_codes, compare_numbers
 from automl.drift.report import COLUMNS, DriftReport
 from automl.drift.sketch import ColumnSketch, TableSketch, is_category, main_output, n_codes, sketch_table
 from automl.errors import InvalidInputError
-from automl.plurals import plural, short_number
+from automl.plurals import cell_number, plural
 from automl.refit.rows import MissingRowsError, TrainingRows, get_rows
 from automl.task.table_validation import check_table
 from automl.task.validation import is_number, is_whole_number, table_errors
@@ -277,4 +277,4 @@ def _shown(column: Column, value: float) -> str:
     if isinstance(column.reader, DateReader) and "_elapsed" in column.reader.suffixes:
         moment = pd.Timestamp(column.reader.first, unit="us") + pd.Timedelta(days=value)
         return str(moment.date())
-    return short_number(value, 3)
+    return cell_number(value)

@@ -92,6 +92,14 @@ def test_a_changed_column_is_found_and_is_the_only_one(model, name, change):
     assert f"drift: 1 of 6 columns of the 400 new rows differs from the 400 training rows: '{name}'" in report.verdict
 
 
+def test_a_year_outside_of_the_training_years_is_shown_without_a_comma():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"year": np.r_[1975, 2013, rng.integers(1975, 2014, 98)], "size": rng.normal(size=100)})
+    reg = AutoMLRegressor(**FAST).fit(X, X["size"])
+    report = reg.check_drift(X.assign(year=X["year"] + 5), adversarial=False)
+    assert "of the cells outside of 1975 to 2013" in row(report, "year")["note"]
+
+
 def test_the_facts_of_a_column_are_in_words(model):
     new = table(3)
     new.loc[:39, "city"] = "Kiel"
