@@ -20,6 +20,7 @@ from automl.jobs.attempt import Assignment, make_estimator
 from automl.jobs.batch import describe, find_capacity, open_queue
 from automl.jobs.duration import PlannedJob, expected_seconds, search_seconds, total_time
 from automl.jobs.job import Batch, Job, Resources, Table
+from automl.jobs.plain_estimators import refusal
 from automl.jobs.spec import read_batch
 from automl.jobs.tables import SplitData, load_object, read_data
 from automl.task.objectives import with_objectives
@@ -200,6 +201,13 @@ def _check_fit(job: Job, data: SplitData, batch: Batch, seen: set[str]) -> None:
     assignment = Assignment(job, job.name, 1, batch.folder, batch.results, memory=1024.0)
     estimator, _ = make_estimator(assignment, data, batch.results)
     if job.setting.estimator != "automl":
+        reason = refusal(estimator, data.all_rows()[0])
+        if reason:
+            raise InvalidInputError(
+                f"settings: {job.setting.name}: {job.setting.estimator} gets the table without any preparation, and "
+                f"refuses {reason}; name a function that returns a pipeline with this preparation, or list the "
+                "settings for this table in its entry (settings: [...])"
+            )
         return
     parameters = {**estimator.get_params(deep=False), "store": None}
     check_arguments(parameters, data.is_classification)

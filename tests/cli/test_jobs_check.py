@@ -82,6 +82,25 @@ def test_check_shows_jobs_needs_and_the_time_on_this_machine(shell, tmp_path):
     assert lines[-1] == "no problems"
 
 
+def test_check_finds_an_estimator_that_refuses_a_column(shell, tmp_path):
+    pd.DataFrame({"x": range(40), "town": ["Oslo", "Rome"] * 20, "y": ["left", "right"] * 20}).to_csv(
+        "t.csv", index=False
+    )
+    write(
+        tmp_path,
+        defaults={"target": "y"},
+        tables=[{"path": "a.csv"}, {"path": "t.csv"}],
+        settings={"rf": {"estimator": "sklearn.ensemble:RandomForestClassifier", "n_estimators": 2}},
+    )
+    code, out, _ = shell("check", "jobs.yaml", "--json")
+    problems = json.loads(out)["problems"]
+    assert (code, len(problems)) == (1, 1)
+    assert problems[0].startswith(
+        "t-rf: settings: rf: sklearn.ensemble:RandomForestClassifier gets the table without any"
+    )
+    assert "refuses column 'town': could not convert string to float: 'Oslo'; name a function" in problems[0]
+
+
 def test_check_lists_all_problems_and_starts_nothing(shell, tmp_path):
     pd.DataFrame({"x": range(40), "y": "same"}).to_csv("c.csv", index=False)
     write(
