@@ -291,7 +291,7 @@ class Progress:
                     return
                 self._running = False
                 if self._view is not None:
-                    self._guarded("close", "\n".join(f"automl: {line}" for line in lines) or None)
+                    self._guarded("close", "\n".join(f"automl: {WORDING.get()(line)}" for line in lines) or None)
                 else:
                     for line in lines:
                         logger.info("%s", line)

@@ -106,7 +106,7 @@ def test_outer_folds_of_other_kinds(here, run, options, n_train):
         (["iris.csv", *QUICK, "--gap", "2"], "--gap needs --time"),
         (["iris.csv", *QUICK, "--outer-cv", "1"], "2 folds or more"),
         (["iris.csv", "diabetes.csv", *QUICK, "--scoring", "accuracy"], "scores classification"),
-        (["iris.csv", *QUICK, "--estimators", "automl", "--time-budget", "-1"], "time_budget"),
+        (["iris.csv", *QUICK, "--estimators", "automl", "--time-budget", "-1"], "--time-budget must be"),
         (["iris.csv", *QUICK, "--out", "."], "holds no benchmark"),
         (["iris.csv", *QUICK, "--out", "iris.csv/found"], "--out: 'iris.csv/found' cannot be written"),
         (["iris.csv", *QUICK, "--estimators", " , "], "--estimators names no estimator; choose from 'automl'"),

@@ -143,7 +143,7 @@ def test_validation_rows_come_from_a_file(here, call):
     [
         (["--time", "dya"], "--time: 't.csv' has no column 'dya'"),
         (["--gap", "3"], "--gap needs --time"),
-        (["--time", "a", "--gap", "3 days"], "gap='3 days' is a duration, but time holds numbers"),
+        (["--time", "a", "--gap", "3 days"], "--gap '3 days' is a duration, but time holds numbers"),
         (["--time", "a", "--cv", "KFold"], "time and a splitter as cv exclude each other"),
         (["--validation", "t.csv", "--cv", "3"], "--validation and --cv exclude each other"),
         (["--validation", "t.csv", "--groups", "clinic"], "--validation and --groups exclude each other"),
@@ -159,11 +159,11 @@ def test_validation_rows_come_from_a_file(here, call):
         (["--guard-stop"], "--guard-stop needs --guard"),
         (["--guard", "0.9"], "guard must be a share of the rows"),
         (["--initial-configurations", "none.json"], "'none.json' cannot be read: No such file"),
-        (["--initial-configurations", "t.csv"], "initial_configurations: 't.csv' is unknown"),
+        (["--initial-configurations", "t.csv"], "--initial-configurations: 't.csv' is unknown"),
         (["--callback", "note"], "--callback must be module:name; got 'note'"),
         (["--callback", "own_callbacks:nothing"], "--callback: 'own_callbacks:nothing' cannot be imported"),
         (["--executor", "slurm"], "executor: 'slurm' is unknown"),
-        (["--memory-limit", "-1"], "memory_limit must be a finite number of MiB above 0"),
+        (["--memory-limit", "-1"], "--memory-limit must be a finite number of MiB above 0"),
     ],
 )
 def test_a_wrong_value_is_one_line_before_any_work(here, call, arguments, message):

@@ -64,7 +64,7 @@ def _without_seconds(output):
 def test_fit_shows_the_leaderboard_and_where_the_model_is_saved(cancer):
     folder, done = cancer
     assert "classification of 'target'" in done.stderr
-    assert "max_trials reached; 2 configurations; " in done.stderr
+    assert "--max-trials reached; 2 configurations; " in done.stderr
     assert "saved to 'model'" in done.stderr
     expected, direction, head, *rows = _without_seconds(done.stdout)
     assert expected.startswith("expected ROC AUC on new rows: ")
@@ -120,7 +120,7 @@ def test_a_quantity_in_parquet_is_fitted_without_messages_with_verbose_0(tmp_pat
     [
         (["fit", "nowhere.csv", "--target", "target"], "no file 'nowhere.csv'"),
         (["fit", "train.csv", "--target", "targets"], "no column 'targets'; it has 'target'"),
-        (["fit", "train.csv", "--target", "target", "--time-budget", "-1"], "time_budget"),
+        (["fit", "train.csv", "--target", "target", "--time-budget", "-1"], "--time-budget must be"),
         (["fit", "train.csv", "--target", "target", "--scoring", "roc_auk"], "roc_auc"),
         (["fit", "train.csv", "--target", "target", "--include", "random_forrest"], "random_forest"),
         (["fit", "train.csv", "--target", "target", "--include", "extra_tree", "--include", "sgd"], "extra_trees"),

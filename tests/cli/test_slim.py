@@ -37,7 +37,7 @@ def test_a_smaller_model_is_saved(call, model, tmp_path):
 def test_an_impossible_limit_is_one_message(call, model, tmp_path):
     code, _, err = call("slim", model, "--milliseconds", "1e-9", "--out", tmp_path / "small")
     assert code == 2, err
-    assert "the nearest possible limit is milliseconds=" in err
+    assert "the nearest possible limit is --milliseconds 0" in err
     assert not (tmp_path / "small").exists()
 
 
