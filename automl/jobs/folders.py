@@ -204,8 +204,9 @@ def summarize(records: Sequence[JobRecord]) -> pd.DataFrame:
     """Return one row for each job, with its state and its scores; greater scores are better.
 
     ``expected_score`` is the estimate of the score on new rows, corrected for the search, with the ends of its 95 %
-    interval, ``expected_low`` and ``expected_high``. ``search_score`` is the score of the best configuration on the
-    folds of the search, which is optimistic. ``test_score`` is measured on rows that the search never sees.
+    interval, ``expected_low`` and ``expected_high``. ``search_score`` is the mean score of the best configuration
+    over the folds of the search, which is another measure. ``test_score`` is measured on rows that the search never
+    sees.
     """
     import pandas as pd
 
