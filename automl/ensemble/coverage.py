@@ -6,31 +6,34 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from automl.ensemble.conformal import Scores, mass_before, target_share, weighted_quantile
-from automl.ensemble.frontier import FrontierRecord
 from automl.ensemble.out_of_fold_scores import ConformalRecord, Records
 from automl.ensemble.residual_scale import parts_of
 from automl.ensemble.selection import Ensemble
 
+Array = NDArray[Any]
+
 _LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99)
 
 
-def scored_coverage(records: Records, ensemble: Ensemble, frontier: FrontierRecord | None) -> pd.DataFrame:
+def scored_coverage(
+    records: Records, ensemble: Ensemble, probabilities: Array | None = None, weight: Array | None = None
+) -> pd.DataFrame:
     """Return one row for each level, or for each of several targets and each level; see `Coverage.coverage_`.
 
     Parameters
     ----------
-    frontier : FrontierRecord or None
-        It holds the out-of-fold probabilities; without it, the sizes of sets are not known.
+    probabilities : ndarray of shape (n_samples, n_columns), optional
+        The out-of-fold probabilities of the ensemble; without them, the sizes of sets are not known.
+    weight : ndarray of shape (n_samples,), optional
+        Weights of the rows of the probabilities.
     """
     layout = ensemble.targets
     blocks: list[Any] = [None] * len(records)
-    weight = None
-    if ensemble.n_classes and frontier is not None:
-        weight = frontier.sample_weight
-        p = ensemble.finish(np.tensordot(frontier.weights, frontier.predictions, 1))
-        blocks = [p] if layout is None else layout.blocks(p)
+    if probabilities is not None:
+        blocks = [probabilities] if layout is None else layout.blocks(probabilities)
     each = [_levels(record, bool(ensemble.n_classes), p, weight) for record, p in zip(records, blocks, strict=True)]
     if layout is None:
         return each[0]

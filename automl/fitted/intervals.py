@@ -16,6 +16,7 @@ from automl.ensemble.coverage import scored_coverage
 from automl.ensemble.out_of_fold_scores import Records, predict_intervals, predict_sets
 from automl.ensemble.selection import Ensemble
 from automl.errors import InvalidInputError
+from automl.explain.predictions import out_of_fold_rows
 from automl.refit.interval_scale import records_with_scale
 from automl.task.quantiles import refuse_quantiles
 from automl.task.table_validation import check_table, check_width
@@ -133,8 +134,11 @@ class Coverage:
             records = records_for(self, "sets" if self._is_classifier else "intervals")
         except InvalidInputError as error:  # so that `hasattr` is false
             raise AttributeError(f"there is no coverage_: {error}") from error
-        known = vars(self)
-        return scored_coverage(records, known["_ensemble"], known.get("_frontier"))
+        ensemble: Ensemble = vars(self)["_ensemble"]
+        rows = out_of_fold_rows(self) if self._is_classifier else None
+        if rows is None:
+            return scored_coverage(records, ensemble)
+        return scored_coverage(records, ensemble, rows.predictions, rows.sample_weight)
 
 
 class Intervals(Coverage):

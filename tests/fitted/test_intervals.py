@@ -221,6 +221,18 @@ def test_too_few_rows_and_the_wrong_task_are_named(reg, clf):
     assert not hasattr(reg, "predict_set")
 
 
+@pytest.mark.parametrize("order", ["time", "X_val"])
+def test_the_sizes_of_sets_are_known_where_the_rows_have_an_order(order):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(200, 2)), np.arange(200) % 3
+    X[:, 0] += y
+    clf = AutoMLClassifier(**FAST | {"include": ["logistic_regression"], "max_trials": 1, "cv": None})
+    rows = {"time": np.arange(200)} if order == "time" else {"X_val": X[:100], "y_val": y[:100]}
+    sizes = clf.fit(X, y, **rows).coverage_["size"]
+    assert sizes.between(1, 3).all()
+    assert sizes.is_monotonic_increasing
+
+
 def test_coverage_on_out_of_fold_rows_agrees_with_new_rows(reg, clf):
     table = reg.coverage_.set_index("level")
     assert table.loc[0.9, "coverage"] == pytest.approx(0.9, abs=0.04)
