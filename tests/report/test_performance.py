@@ -5,7 +5,9 @@ import pytest
 from sklearn.model_selection import TimeSeriesSplit
 
 from automl import AutoMLClassifier, AutoMLRegressor, load, plots
+from automl.report.collect import collect
 from automl.report.performance import out_of_fold_performance, scores_by_metric
+from automl.report.render import to_html
 from tests.factories import FAST
 
 ONE = FAST | {"max_trials": 1}
@@ -84,3 +86,11 @@ def test_all_errors_of_weighted_numbers_use_the_weights(weighted):
     assert performance.regression.mean_absolute_error == pytest.approx(performance.score.value, rel=1e-4)
     assert performance.regression.r2 == pytest.approx(reg.metric_scores_["score"][1], rel=1e-4)
     assert sum(performance.regression.histogram) == pytest.approx(270, abs=15)
+
+
+def test_the_page_says_how_many_of_many_classes_have_a_curve():
+    X, _ = make_rows(180)
+    clf = AutoMLClassifier(**ONE | {"include": ["decision_tree"]}).fit(X, np.arange(180) % 9)
+    page = to_html(collect(clf))
+    assert "Precision and recall (6 of 9 classes)" in page
+    assert "against false alarms (6 of 9 classes)" in page
