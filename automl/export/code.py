@@ -119,8 +119,10 @@ class Script:
         """
         code = inspect.getsource(module)
         for node in ast.parse(code).body:
+            first = node.lineno
             if isinstance(node, ast.ClassDef | ast.FunctionDef):
                 name = node.name
+                first = min([first, *(decorator.lineno for decorator in node.decorator_list)])
             elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
                 name = node.targets[0].id
                 if not name.isupper():  # types of annotations, which nothing evaluates
@@ -128,7 +130,7 @@ class Script:
             else:
                 continue
             if not names or name in names:
-                self.define(name, f"{ast.get_source_segment(code, node)}\n")
+                self.define(name, "\n".join(code.split("\n")[first - 1 : node.end_lineno]) + "\n")
 
 
 @dataclass(frozen=True)

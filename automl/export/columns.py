@@ -33,7 +33,8 @@ _NUMBERS_IN_TEXTS = '''def texts_to_numbers(column, decimal, units):
     column = durations_to_seconds(column)
     if pd.api.types.is_numeric_dtype(column):
         return column.astype(float)
-    numbers = column.map(lambda cell: read_number(cell, decimal, units) if isinstance(cell, str) else cell)
+    read = cache(lambda text: read_number(text, decimal, units))
+    numbers = column.map(lambda cell: read(cell) if isinstance(cell, str) else cell)
     numbers = pd.to_numeric(numbers, errors="coerce").astype(float)
     return numbers.where(np.isfinite(numbers))
 '''
@@ -107,7 +108,7 @@ _TIMES = '''def to_times(column, zone=None):
         column = column.dt.tz_localize(None)
     texts = to_texts(column).astype("string")
     dates = to_dates(texts.where(texts.str.match(r"\\s*\\d{4}-\\d\\d-\\d\\d(?!\\d)")), zone)
-    seconds = (dates - dates.dt.normalize()).dt.total_seconds().fillna(texts.fillna("").map(_time).astype(float))
+    seconds = (dates - dates.dt.normalize()).dt.total_seconds().fillna(texts.fillna("").map(cache(_time)).astype(float))
     hours = seconds / 3600 % 24
     angles = hours / 24 * 2 * np.pi
     return {
@@ -119,9 +120,13 @@ _TIMES = '''def to_times(column, zone=None):
 _SECONDS = '''def to_seconds(column):
     """Return durations in seconds; numbers are seconds, and cells that hold neither become missing."""
 
+    @cache
+    def read(text):
+        found = _time(text)
+        return _duration(text) if np.isnan(found) else found
+
     def seconds(cell):
-        found = _time(str(cell))
-        found = _duration(str(cell)) if np.isnan(found) else found
+        found = read(str(cell))
         return cell if np.isnan(found) else found
 
     return pd.to_numeric(durations_to_seconds(column).map(seconds), errors="coerce").astype(float)
@@ -229,7 +234,7 @@ def _number(name: str, reader: Any, script: Script, found: Columns) -> list[str]
     script.imports |= {"import datetime", "import numpy as np"}
     script.define("durations_to_seconds", _DURATIONS)
     if getattr(reader, "seconds", False):
-        script.imports.add("import re")
+        script.imports |= {"import re", "from functools import cache"}
         script.copy_module(date_texts, *_CLOCK, "_duration", "_UNIT_SECONDS", "_PART", "_PARTS", "_DURATION")
         script.define("to_seconds", _SECONDS)
         found.groups.setdefault("to_seconds(table[name])", []).append(name)
@@ -239,7 +244,7 @@ def _number(name: str, reader: Any, script: Script, found: Columns) -> list[str]
         script.define("to_numbers", _NUMBERS)
         found.groups.setdefault("to_numbers(table[name])", []).append(name)
         return []
-    script.imports |= {"import re", "import sys", "import unicodedata"}
+    script.imports |= {"import re", "import sys", "import unicodedata", "from functools import cache, lru_cache"}
     script.copy_module(number_texts, *_NUMBER)
     script.define("texts_to_numbers", _NUMBERS_IN_TEXTS)
     notation = getattr(reader, "format", NumberFormat())
@@ -280,7 +285,7 @@ def _date(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
 
 
 def _time(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
-    script.imports.add("import re")
+    script.imports |= {"import re", "from functools import cache"}
     script.copy_module(date_texts, *_CLOCK)
     _define_dates(script)
     script.define("to_times", _TIMES)

@@ -23,6 +23,7 @@ from automl.task.quantiles import refuse_quantiles
 from automl.task.several_metrics import deciding_scorer
 
 _STANDARD = ("import argparse", "import datetime", "import re", "import sys", "import unicodedata")
+_STANDARD_PARTS = ("from functools", "from itertools", "from operator")
 _HEAD = """{title}
 
 The model was found by a search; this script trains it again with plain libraries.
@@ -300,15 +301,15 @@ def _imports(script: Script) -> str:
     for statement in script.imports:
         if statement.startswith("from "):
             _, module, _, imported = statement.split(" ", 3)
-            names.setdefault(module, set()).add(imported)
+            names.setdefault(module, set()).update(imported.split(", "))
         else:
             plain.add(statement)
     standard = sorted(statement for statement in plain if statement in _STANDARD)
     own = [f"from {module} import {', '.join(sorted(imported))}" for module, imported in names.items()]
-    standard += sorted(line for line in own if line.startswith(("from itertools", "from operator")))
+    standard += sorted(line for line in own if line.startswith(_STANDARD_PARTS))
     renamed = {"import numpy": "import numpy as np", "import pandas": "import pandas as pd"}
     others = sorted({renamed.get(statement, statement) for statement in plain} - set(standard)) + sorted(
-        line for line in own if not line.startswith(("from itertools", "from operator"))
+        line for line in own if not line.startswith(_STANDARD_PARTS)
     )
     future = ["from __future__ import annotations", ""]
     return "\n".join([*future, *standard, "", *others]) + "\n"

@@ -389,3 +389,18 @@ def test_all_kinds_of_columns_are_those_of_the_model(exported):
     names = [name for name in expected if name in read and KINDS.get(name) != "category"]
     assert len(names) > len(KINDS)
     np.testing.assert_allclose(read[names], expected[names], atol=1e-12)
+
+
+def test_texts_that_repeat_are_read_once():
+    numbers = np.linspace(0.5, 20, 60)
+    X = pd.DataFrame({"weight": [f"{number:.2f} kg" for number in numbers], "lap": ["1:23.45", "2:33.1"] * 30})
+    names = {"__name__": "script"}
+    model = AutoMLRegressor(**FAST | {"max_trials": 1, "include": ["ridge"]}).fit(X, numbers)
+    exec(python_script(model), names)
+    calls = []
+    for name in ("read_number", "_time"):
+        names[name] = lambda *arguments, own=names[name]: calls.append(arguments[0]) or own(*arguments)
+    X = pd.concat([X] * 3, ignore_index=True)
+    np.testing.assert_allclose(names["read_columns"](X), model._reader.transform(X))
+    assert sorted(calls) == sorted(set(X["weight"]) | set(X["lap"]))
+    assert names["_unit"].cache_info().misses == 1
