@@ -32,14 +32,11 @@ class Script:
         Code of functions and classes, by name.
     remarks : list of str
         What differs from the pipeline of the search.
-    fit_parameters : dict of str to str
-        Code of the arguments of ``fit`` of the pipeline.
     """
 
     imports: set[str] = field(default_factory=set)
     definitions: dict[str, str] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
-    fit_parameters: dict[str, str] = field(default_factory=dict)
 
     def use(self, module: str, name: str) -> str:
         """Import a name, and return it."""
