@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from string import Template
 
 from automl.export.code import Script
 
@@ -59,11 +60,11 @@ _TARGET_SCORE_OF_ALL = '''def score_target(pipeline, j, X, y):
     """Return the score of a trained pipeline for a target."""
     return score_probabilities(y, OneTarget(pipeline, j).predict_proba(X))
 '''
-DESCRIBE = '''def describe(scores):
+_DESCRIBE = '''def describe(scores):
     """Return the text of the scores in the folds that have one."""
     known = scores[np.isfinite(scores)]
     if len(known) == 0:
-        raise SystemExit(f"{SCORING} has no value in any fold; the rows of a fold may lack a class")
+        raise SystemExit(f"{SCORING} has no value in any fold; $reason")
     return f"{known.mean():.4f} (standard deviation {known.std():.4f} over {len(known)} of {len(scores)} folds)"
 '''
 
@@ -78,6 +79,12 @@ def target_score_code(scoring: str, n_classes: Sequence[int], script: Script) ->
     """Return the code of the score of one of several targets of classes."""
     of_all = _score_of_all(scoring, n_classes, script)
     return [of_all, _TARGET_SCORE_OF_ALL] if of_all else [_TARGET_SCORE]
+
+
+def describe_code(has_classes: bool) -> str:
+    """Return the code that describes the scores of the folds."""
+    reason = "the rows of a fold may lack a class" if has_classes else "the warnings above may say why"
+    return Template(_DESCRIBE).substitute(reason=reason)
 
 
 def _score_of_all(scoring: str, n_classes: Sequence[int], script: Script) -> str:

@@ -13,7 +13,7 @@ from automl.export.code import Script, call_code, docstring, indent, list_code, 
 from automl.export.columns import Columns, constant, raw_names, read_code, text_names
 from automl.export.folds import add_remarks, splitter, with_groups
 from automl.export.models import NETWORKS, model_code, typical_model
-from automl.export.scores import DESCRIBE, score_code
+from automl.export.scores import describe_code, score_code
 from automl.export.steps import Codes, step_code
 from automl.export.tables import CHECK_DECIMAL, PARSER, READ_TABLE, WITH_POINTS
 from automl.export.targets import USAGE, class_list, target_constants, target_functions, target_scoring
@@ -41,18 +41,17 @@ _MAIN = '''def main():
 $option    arguments = parser.parse_args()
     table = read_table(arguments.table, [arguments.target$more], arguments)
 $take    X, y = read_columns(table.drop(columns=arguments.target)), read_target(table[arguments.target])
-    pipeline = make_model()
+    pipeline = make_model().fit(X, y)
+    if arguments.out is not None:  # before the scores, which may end the script
+        # So that the file also holds the classes and functions of this script.
+        joblib.dump(joblib.wrap_non_picklable_objects(pipeline, keep_wrapper=False), arguments.out)
 $start        scores = cross_val_score(pipeline, X, y$argument, cv=FOLDS, scoring=score_rows)
         print(f"{SCORING}: {describe(scores)}")
-    pipeline.fit(X, y)
     if arguments.test is not None:
         test = read_table(arguments.test, [arguments.target], arguments)
 $drop        rows = read_columns(test.drop(columns=arguments.target))
         score = score_rows(pipeline, rows, read_target(test[arguments.target]))
         print(f"{SCORING}: {score:.4f} on {len(test)} rows")
-    if arguments.out is not None:
-        # So that the file also holds the classes and functions of this script.
-        joblib.dump(joblib.wrap_non_picklable_objects(pipeline, keep_wrapper=False), arguments.out)
 
 
 if __name__ == "__main__":
@@ -212,7 +211,11 @@ def _assemble(
         scoring, usage = _scoring(estimator, kind, script), _USAGE
         facts = _target_constants(estimator, scoring, script)
         score = score_code(scoring, n_classes, script)
-        parts_of_target: tuple[str, ...] = (_VALUES if classes is None else _CLASSES, *score, DESCRIBE)
+        parts_of_target: tuple[str, ...] = (
+            _VALUES if classes is None else _CLASSES,
+            *score,
+            describe_code(n_classes > 0),
+        )
         main = _MAIN
         script.imports.add("import numpy as np")
         script.use("sklearn.model_selection", "cross_val_score")

@@ -135,21 +135,21 @@ def main():
 $option    arguments = parser.parse_args()
     table = read_table(arguments.table, [*TARGETS$more], arguments)
 $take    X, y = read_columns(table.drop(columns=TARGETS)), read_targets(table)
+    pipeline = make_model().fit(X, y)
+    if arguments.out is not None:  # before the scores, which may end the script
+        # So that the file also holds the classes and functions of this script.
+        joblib.dump(joblib.wrap_non_picklable_objects(pipeline, keep_wrapper=False), arguments.out)
 $start        scores = []
         for train, test in folds(X, y$argument):
-            pipeline = make_model().fit(X.iloc[train], y[train])
-            scores.append(score_targets(pipeline, X.iloc[test], y[test]))
+            of_fold = make_model().fit(X.iloc[train], y[train])
+            scores.append(score_targets(of_fold, X.iloc[test], y[test]))
         for name, each in zip(TARGETS, np.transpose(scores)):
             print(f"{name}: {SCORING} {describe(each)}")
-    pipeline = make_model().fit(X, y)
     if arguments.test is not None:
         test = read_table(arguments.test, TARGETS, arguments)
 $drop        rows = read_columns(test.drop(columns=TARGETS))
         for name, score in zip(TARGETS, score_targets(pipeline, rows, read_targets(test))):
             print(f"{name}: {SCORING} {score:.4f} on {len(test)} rows")
-    if arguments.out is not None:
-        # So that the file also holds the classes and functions of this script.
-        joblib.dump(joblib.wrap_non_picklable_objects(pipeline, keep_wrapper=False), arguments.out)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,11 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from joblib import load
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import TimeSeriesSplit
 
-from automl import AutoMLClassifier
+from automl import AutoMLClassifier, AutoMLRegressor
 from automl.export.script import python_script
 from tests.export.test_script import run_main
 from tests.factories import FAST
@@ -27,11 +28,19 @@ def drifting_table():
 
 def script_of(table, model, scoring, targets="label"):
     """Return the script of one configuration, whose search has seen all classes in all folds."""
+    is_classification = "label" in targets
+    kind = AutoMLClassifier if is_classification else AutoMLRegressor
+    features = ["a", "b"] if is_classification else ["b"]
     arguments = FAST | {"include": (), "max_trials": 1, "cv": TimeSeriesSplit(2), "scoring": scoring}
-    estimator = AutoMLClassifier(**arguments, initial_configurations=[{"model": model}])
+    estimator = kind(**arguments, initial_configurations=[{"model": model}])
     mixed = table.sample(frac=1, random_state=0)
-    script = python_script(estimator.fit(mixed[["a", "b"]], mixed[targets]))
+    script = python_script(estimator.fit(mixed[features], mixed[targets]))
     return re.sub(r"n_estimators=\d+", "n_estimators=5", script)
+
+
+def saved(folder):
+    """Return the words of the command line that save the model."""
+    return "--out", str(folder / "model.joblib")
 
 
 @pytest.mark.parametrize("model", ["xgboost", "decision_tree"])
@@ -76,9 +85,33 @@ def test_folds_without_a_score_are_left_out_and_without_any_score_the_script_fai
     table["label"] = np.where(np.arange(240) < 200, "calm", np.where(np.arange(240) < 220, "rain", "snow"))
     out, _ = run_main(tmp_path, monkeypatch, capsys, script, table, "label")
     assert "roc_auc_ovr: 0.5000 (standard deviation 0.0000 over 1 of 5 folds)" in out
-    with pytest.raises(SystemExit, match="roc_auc_ovr has no value in any fold"):
-        run_main(tmp_path, monkeypatch, capsys, script, table.head(200), "label")
+    with pytest.raises(SystemExit, match="roc_auc_ovr has no value in any fold; the rows of a fold may lack a class"):
+        run_main(tmp_path, monkeypatch, capsys, script, table.head(200), "label", *saved(tmp_path))
     assert capsys.readouterr().out == ""
+    assert (load(tmp_path / "model.joblib").predict(table[["a", "b"]]) == 0).all()
+
+
+@pytest.mark.filterwarnings("ignore:R.2 score is not well-defined")
+def test_without_a_score_of_numbers_the_script_saves_the_model_and_points_at_the_warnings(
+    tmp_path, monkeypatch, capsys
+):
+    table = drifting_table()
+    script = script_of(table, "ridge", "r2", "a")
+    few = table[["a", "b"]].head(6)  # folds of one row, which have no R2
+    with pytest.raises(SystemExit, match="r2 has no value in any fold; the warnings above may say why"):
+        run_main(tmp_path, monkeypatch, capsys, script, few, "a", *saved(tmp_path))
+    assert len(load(tmp_path / "model.joblib").predict(few[["b"]])) == 6
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_model_is_saved_also_where_the_score_of_other_rows_fails(tmp_path, monkeypatch, capsys):
+    table = drifting_table().assign(a=lambda rows: rows["a"] + 5)
+    script = script_of(table, "ridge", "neg_mean_squared_log_error", "a")
+    table.assign(a=-5).to_csv(tmp_path / "test.csv", index=False)
+    words = ["a", "--test", str(tmp_path / "test.csv"), *saved(tmp_path)]
+    with pytest.raises(ValueError, match="Logarithmic"):
+        run_main(tmp_path, monkeypatch, capsys, script, table, *words)
+    assert len(load(tmp_path / "model.joblib").predict(table[["b"]])) == 240
 
 
 def test_two_targets_train_xgboost_where_the_rows_of_one_lack_a_class(tmp_path, monkeypatch, capsys):
