@@ -61,11 +61,15 @@ def draw_rows(rng: np.random.Generator, rows: Rows | int, n: int, y: NDArray[Any
     chosen = rng.choice(rows, n, replace=False)
     if y is None or y.dtype.kind == "f":
         return chosen
-    is_left = np.zeros(len(y), dtype=bool)
-    is_left[rows if isinstance(rows, np.ndarray) else slice(rows)] = True
-    is_left[chosen] = False
-    order = np.concatenate([chosen, rng.spawn(1)[0].permutation(np.flatnonzero(is_left))])
-    return spread_classes(order, y, [(n, least)])[:n]
+    if not isinstance(rows, np.ndarray):
+        rows = np.arange(rows)
+    coded = _code_classes(y)
+    wanted = _count_wanted(coded, rows, n, least, 1)
+    lacking = rows[_find_lacking(coded, wanted, rows, chosen)]
+    if not len(lacking):
+        return chosen
+    others = np.setdiff1d(lacking, chosen, assume_unique=True)
+    return _bring_forward(np.concatenate([chosen, rng.spawn(1)[0].permutation(others)]), coded, wanted, n)[:n]
 
 
 def rows_to_score(rng: np.random.Generator, rows: Rows, most: int, y: NDArray[Any] | None) -> Rows:
@@ -92,23 +96,49 @@ def spread_classes(order: Rows, y: NDArray[Any] | None, parts: Sequence[tuple[in
     """
     if y is None:
         return order
-    start = 0
-    for n, least in parts:
-        rolled = np.roll(order, -start)
-        order = np.roll(_bring_forward(rolled, y, min(n, len(order) - start), least, len(parts)), start)
-        start += n
+    order, coded = order.copy(), _code_classes(y)
+    starts = np.minimum(np.cumsum([0, *(n for n, _ in parts)]), len(order))
+    for i in range(len(parts)):
+        start, end = starts[i], starts[i + 1]
+        wanted = _count_wanted(coded, order, end - start, parts[i][1], len(parts))
+        late = _find_lacking(coded, wanted, order, order[start:end])
+        late = np.concatenate([late[late >= end], late[late < start]])
+        at = np.concatenate([np.arange(start, end), late])
+        order[at] = _bring_forward(order[at], coded, wanted, end - start) if len(late) else order[at]
     return order
 
 
-def _bring_forward(order: Rows, y: NDArray[Any], n: int, least: int, n_parts: int) -> Rows:
-    """Return an order with the least number of rows of each class among the first `n` ones."""
-    coded = [np.unique(own[order], return_inverse=True)[1] for own in (y.T if y.ndim == 2 else (y,))]
-    n_classes = sum(int(codes.max()) + 1 for codes in coded)
-    wanted = np.zeros(len(order), dtype=bool)
-    for codes in coded:
-        shares = -(-np.bincount(codes) // n_parts)
-        wanted |= places_in_class(codes) < np.minimum(shares, np.clip(n // (10 * n_classes), 1, least))[codes]
-    spare, late = np.flatnonzero(~wanted[:n]), n + np.flatnonzero(wanted[n:])
+def _code_classes(y: NDArray[Any]) -> list[Rows]:
+    """Return the classes of each target as whole numbers from 0, of which some may have no row."""
+    return [
+        own.astype(np.intp, copy=False)
+        if own.dtype.kind in "iu" and own.min() >= 0 and own.max() < len(own)
+        else np.unique(own, return_inverse=True)[1]
+        for own in (y.T if y.ndim == 2 else (y,))
+    ]
+
+
+def _count_wanted(coded: Sequence[Rows], rows: Rows, n: int, least: int, n_parts: int) -> list[Rows]:
+    """Return how many rows a part of `n` rows needs at least, of each class of each target."""
+    counts = [np.bincount(codes[rows]) for codes in coded]
+    most = np.clip(n // (10 * sum(np.count_nonzero(own) for own in counts)), 1, least)
+    return [np.minimum(-(-own // n_parts), most) for own in counts]
+
+
+def _find_lacking(coded: Sequence[Rows], wanted: Sequence[Rows], rows: Rows, part: Rows) -> Rows:
+    """Return the places in `rows` of the rows of classes that lack rows in a part."""
+    lacks = [np.bincount(codes[part], minlength=len(own)) < own for codes, own in zip(coded, wanted, strict=True)]
+    if not any(own.any() for own in lacks):
+        return np.empty(0, dtype=np.intp)
+    return np.flatnonzero(np.any([own[codes[rows]] for codes, own in zip(coded, lacks, strict=True)], axis=0))
+
+
+def _bring_forward(order: Rows, coded: Sequence[Rows], wanted: Sequence[Rows], n: int) -> Rows:
+    """Return an order with the wanted number of rows of each class among the first `n` ones."""
+    is_wanted = np.zeros(len(order), dtype=bool)
+    for codes, own in zip(coded, wanted, strict=True):
+        is_wanted |= places_in_class(codes[order]) < own[codes[order]]
+    spare, late = np.flatnonzero(~is_wanted[:n]), n + np.flatnonzero(is_wanted[n:])
     late = late[: len(spare)]
     early = spare[np.linspace(0, len(spare) - 1, len(late)).astype(np.intp)]
     order = order.copy()

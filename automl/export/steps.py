@@ -189,7 +189,8 @@ def _combined(step: Any, script: Script, categories: Sequence[str]) -> str:
         script.copy_module(module)
     script.source(find_levels, relative_weights)
     script.define("LEAST_ROWS_OF_CLASS", f"LEAST_ROWS_OF_CLASS = {row_samples.LEAST_ROWS_OF_CLASS!r}\n")
-    script.source(row_samples.spread_classes, row_samples._bring_forward, row_samples.places_in_class)
+    script.source(row_samples.spread_classes, row_samples._code_classes, row_samples._count_wanted)
+    script.source(row_samples._find_lacking, row_samples._bring_forward, row_samples.places_in_class)
     script.define("column_quantiles", _COLUMN_QUANTILES)
     script.define("LARGEST", f"LARGEST = {LARGEST!r}\n")
     for name in ("_DIVISORS", "_MAX_MEAN_COUNT", "_TOLERANCE"):

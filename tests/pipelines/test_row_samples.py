@@ -1,5 +1,7 @@
 """Samples of rows: no class is missing, and nothing changes where none would be."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -64,3 +66,27 @@ def test_rare_classes_of_each_target_get_rows_without_filling_the_sample():
     assert (y[rows].sum(axis=0) >= 1).all()
     many = np.arange(5_000) // 2
     assert len(np.unique(many[draw_rows(np.random.default_rng(0), 5_000, 500, many, 50)])) <= 500
+
+
+@pytest.mark.parametrize("y", [np.arange(1_000_000) % 3, rare(1_000_000, 1)])
+def test_a_sample_of_a_large_table_needs_little_memory(y):
+    n = 20_000
+    tracemalloc.start()
+    rows = draw_rows(np.random.default_rng(0), len(y), n, y)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 32 * len(y)
+    plain = np.random.default_rng(0).choice(len(y), n, replace=False)
+    lacking = set(np.unique(y)) - set(y[plain])
+    assert set(y[np.setdiff1d(rows, plain)]) == lacking
+    assert set(y[rows]) == set(y)
+
+
+@pytest.mark.parametrize("labels", [[-1, 5, 10**12], ["no", "yes", "maybe"], [True, False, True]])
+def test_labels_of_any_kind_stand_for_classes(labels):
+    codes = rare(5_000, 3, 2)
+    y = np.array(labels)[codes]
+    for seed in range(5):
+        assert set(y[draw_rows(np.random.default_rng(seed), 5_000, 300, y)]) == set(labels)
+        order = spread_classes(np.random.default_rng(seed).permutation(5_000), y, [(300, 1)])
+        assert set(y[order[:300]]) == set(labels)
