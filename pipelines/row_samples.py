@@ -92,19 +92,22 @@ def spread_classes(order: Rows, y: NDArray[Any] | None, parts: Sequence[tuple[in
     parts : sequence of (int, int)
         Of each part, the number of its rows, and the least number of rows of a class, if the class has as many for each
         part. With many classes they are fewer, so that rare classes do not fill more than about a tenth of a part. The
-        first part begins the order, and the next one follows it.
+        first part begins the order, and the next one follows it. A row that two parts lack goes to the first of them.
     """
     if y is None:
         return order
     order, coded = order.copy(), _code_classes(y)
     starts = np.minimum(np.cumsum([0, *(n for n, _ in parts)]), len(order))
-    for i in range(len(parts)):
-        start, end = starts[i], starts[i + 1]
+    for i in reversed(range(len(parts))):  # the first part chooses last, so that it keeps its rows
+        start, end, rest = starts[i], starts[i + 1], starts[-1]
         wanted = _count_wanted(coded, order, end - start, parts[i][1], len(parts))
         late = _find_lacking(coded, wanted, order, order[start:end])
-        late = np.concatenate([late[late >= end], late[late < start]])
-        at = np.concatenate([np.arange(start, end), late])
-        order[at] = _bring_forward(order[at], coded, wanted, end - start) if len(late) else order[at]
+        late = late[(late < start) | (late >= end)]
+        # The rows of other parts come last: they move only if no other rows of their class are left.
+        late = np.concatenate([late[late >= rest], late[late < rest]])
+        if len(late):
+            at = np.concatenate([np.arange(start, end), late])
+            order[at] = _bring_forward(order[at], coded, wanted, end - start)
     return order
 
 

@@ -90,3 +90,16 @@ def test_labels_of_any_kind_stand_for_classes(labels):
         assert set(y[draw_rows(np.random.default_rng(seed), 5_000, 300, y)]) == set(labels)
         order = spread_classes(np.random.default_rng(seed).permutation(5_000), y, [(300, 1)])
         assert set(y[order[:300]]) == set(labels)
+
+
+@pytest.mark.parametrize("n", [3_500, 10_000])
+def test_the_first_part_has_the_only_row_of_a_class_and_two_rows_are_shared(n):
+    parts = [(3_000, 50), (1_000, 1)]
+    for seed in range(10):
+        order = np.random.default_rng(seed).permutation(n)
+        y = rare(n, 1, 2)
+        spread = spread_classes(order, y, parts)
+        assert sorted(spread) == list(range(n))
+        first, second = y[spread[:3_000]], y[spread[3_000:4_000]]
+        assert (first == 1).sum() == 1
+        assert (first == 2).sum() == (second == 2).sum() == 1
