@@ -24,7 +24,7 @@ from automl.ensemble.single_scores import SingleScores, score_singles
 from automl.ensemble.size import members_within_size
 from automl.ensemble.slimming import AnyEstimate, meet_limit
 from automl.execute.machine import available_cpus
-from automl.interruption import unless_interrupted
+from automl.interruption import StepRunner
 from automl.search.budget import Budget
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
@@ -34,6 +34,7 @@ from automl.trials.initial_design import InitialDesign
 # Shares of the seconds that are left after the search, at which the parts of the conclusion end at the latest.
 _CHOICE_ENDS, _LOADING_ENDS, _DECISION_ENDS, _COLLECTION_ENDS = 0.4, 0.65, 0.75, 0.85
 _FRONTIER_SHARE = 0.02  # of the budget, which the measuring of smaller ensembles may take
+_NO_INTERVALS = "the model predicts no intervals and no sets"
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class SearchOutcome:
         Its seconds limit the parts of the conclusion.
     size : int
         Rounds of greedy selection; 1 picks the single best configuration.
+    run_step : StepRunner
+        Runs each step after the ensemble exists. An interrupt ends the current step of a `fit`, but all of a `load`.
     """
 
     history: RunHistory
@@ -57,6 +60,7 @@ class SearchOutcome:
     budget: Budget
     random_state: int
     size: int
+    run_step: StepRunner
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,7 @@ def build_ensemble(outcome: SearchOutcome, n_workers: int) -> tuple[Ensemble, fl
 
 def estimate_of(outcome: SearchOutcome, ensemble: Ensemble, deadline: float) -> AnyEstimate:
     """Return what the score of the ensemble can be estimated from, or why there is nothing; see `record_of`."""
-    record = unless_interrupted(partial(record_of, outcome, ensemble, deadline), "the model has no estimate_")
+    record = outcome.run_step(partial(record_of, outcome, ensemble, deadline), "the model has no estimate_")
     return UNKNOWN if record is None and outcome.task.has_estimate else record
 
 
@@ -126,7 +130,7 @@ def conclude(
 ) -> RunResult:
     """Return the result of a run with what the attributes of its estimator are computed from.
 
-    An interrupt ends the current step only.
+    An interrupt ends what `run_step` of the outcome says.
 
     Parameters
     ----------
@@ -142,17 +146,17 @@ def conclude(
     singles = None
     if isinstance(result.out_of_fold, OutOfFoldRecord) and not for_prediction:
         lost = "the expected score is not compared with those of single configurations"
-        singles = unless_interrupted(partial(score_singles, result.out_of_fold), lost)
+        singles = outcome.run_step(partial(score_singles, result.out_of_fold), lost)
     if limit is not None or not for_prediction:
         result = _within_limit(outcome, result, limit, reading)
     rows = curve = None
     if not for_prediction:
         rows = predictions_of(outcome, result.ensemble)
         if not result.is_smaller:
-            curve = unless_interrupted(partial(curve_of, outcome), "the model has no score_over_time_")
+            curve = outcome.run_step(partial(curve_of, outcome), "the model has no score_over_time_")
     if result.is_smaller and result.frontier is not None:
         scoring = partial(scores_of_frontier, result.frontier, result.ensemble)
-        conformal = unless_interrupted(scoring, "the model predicts no intervals and no sets")
+        conformal = outcome.run_step(scoring, _NO_INTERVALS)
     else:
         conformal = conformal_of(outcome, result.ensemble, seconds_end(outcome.budget))
     return replace(result, row_predictions=rows, score_curve=curve, conformal=conformal, single_scores=singles)
@@ -166,13 +170,13 @@ def _within_limit(outcome: SearchOutcome, result: RunResult, limit: float | None
         left = budget.seconds - budget.estimate_seconds - budget.elapsed
         end = time.monotonic() + min(budget.part(_FRONTIER_SHARE), 0.8 * left)
     collecting = partial(frontier_of, outcome, complete, end, reading)
-    frontier = unless_interrupted(collecting, "the model has no frontier_")
+    frontier = outcome.run_step(collecting, "the model has no frontier_")
     if frontier is None:
         return result
     larger, known = [*complete.bags, *frontier.bags], (complete, frontier, estimate)
     limiting = partial(meet_limit, *known, limit, outcome.task.X[:1], not outcome.history.repeats, budget.deadline)
     lost = "the ensemble was not made smaller for max_predict_milliseconds"
-    ensemble, frontier, estimate = unless_interrupted(limiting, lost) or known
+    ensemble, frontier, estimate = outcome.run_step(limiting, lost) or known
     return replace(
         result, ensemble=ensemble, frontier=frontier, out_of_fold=estimate,
         fold_bags=result.fold_bags or kept_fold_bags(larger, ensemble), is_smaller=ensemble is not complete,
@@ -219,10 +223,11 @@ def curve_of(outcome: SearchOutcome) -> CurveRecord | None:
 def predictions_of(outcome: SearchOutcome, ensemble: Ensemble) -> RowPredictions | None:
     """Return the out-of-fold predictions of the ensemble with their rows; see `collect_predictions`."""
     parts = ensemble, outcome.history, outcome.artifacts, outcome.task, outcome.random_state
-    return collect_predictions(*parts, outcome.budget)
+    reading = partial(collect_predictions, *parts, seconds_end(outcome.budget))
+    return outcome.run_step(reading, "the model has no suspect_labels_")
 
 
 def conformal_of(outcome: SearchOutcome, ensemble: Ensemble, deadline: float = float("inf")) -> Records | None:
     """Return the scores from which intervals and sets are made; see `scores_of_run`."""
     parts = ensemble, outcome.history, outcome.artifacts, outcome.task, outcome.random_state
-    return scores_of_run(*parts, deadline)
+    return outcome.run_step(partial(scores_of_run, *parts, deadline), _NO_INTERVALS)

@@ -35,7 +35,7 @@ from automl.search.budget import Budget, Used
 from automl.search.own_components import own_components
 from automl.search.user_space import user_space
 from automl.search_setup import RunSettings
-from automl.task.dummy import NOT_COMPARED
+from automl.task.dummy import NOT_COMPARED, constant_of_model
 from automl.task.prepare import PreparedTask, sensitive_in_table
 from automl.task.task import Task
 from automl.task.validation import python_number
@@ -103,7 +103,8 @@ def search_and_keep(
         )
         result = run(task, replace(settings, reading=reading, used=used, earlier=earlier, on_open=keep))
         budget = replace(budget, started=started - result.earlier_seconds, earlier=result.earlier_seconds)
-        checks.after_search(result.row_predictions, budget)
+        checking = partial(checks.after_search, result.row_predictions, budget)
+        unless_interrupted(checking, "no column was compared with the ensemble")
         forget_earlier_fit(estimator)
         attributes = fitted_attributes(prepared, result, checks.warnings)
         scoring = partial(score_attributes, task, result.ensemble, result.row_predictions)
@@ -111,7 +112,7 @@ def search_and_keep(
         attributes |= unless_interrupted(scoring, lost) or score_attributes(task, result.ensemble, None)
         for name, value in attributes.items():
             setattr(estimator, name, value)
-        keep_constant(estimator, task)
+        keep_constant(estimator, task, constant_of_model)
         if estimator.store is None:
             estimator._rows, estimator._stored_run = TrainingRows.from_task(task), None
         else:

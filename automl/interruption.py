@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+
+class StepRunner(Protocol):
+    """Runs a step, and decides what an interrupt ends; `lost` says what the model lacks without the step."""
+
+    def __call__(self, step: Callable[[], T], lost: str) -> T | None: ...
 
 
 def unless_interrupted(step: Callable[[], T], lost: str, tell: Callable[[str], object] = logger.warning) -> T | None:
@@ -28,3 +34,8 @@ def unless_interrupted(step: Callable[[], T], lost: str, tell: Callable[[str], o
     except KeyboardInterrupt:
         tell(f"interrupted: {lost}")
         return None
+
+
+def until_interrupted(step: Callable[[], T], lost: str) -> T:
+    """Return the result of a step where an interrupt ends everything, because there is no model to protect yet."""
+    return step()

@@ -19,6 +19,7 @@ from automl.errors import InvalidInputError
 from automl.execute.machine import available_cpus
 from automl.fitted.data_warnings import keep_constant
 from automl.fitting import GOES_ON, fitted_attributes, score_attributes
+from automl.interruption import until_interrupted
 from automl.persistence import check_loaded, load_model
 from automl.persistence.state import FOR_PREDICTION as NAMES_FOR_PREDICTION
 from automl.persistence.unfinished import Unfinished, read_unfinished
@@ -27,6 +28,7 @@ from automl.refit.rows import StoredRows
 from automl.search.budget import Budget
 from automl.search.forecast import make_forecasts
 from automl.search.user_space import known_components
+from automl.task.dummy import dummy_score
 from automl.task.prepare import PreparedTask
 from automl.task.validation import python_number
 from automl.trials.artifacts import Artifacts
@@ -159,7 +161,7 @@ def _build(unfinished: Unfinished, prepared: PreparedTask, reader: RunReader, fo
         )
     seed, size = int((directory.about() or {})["seed"]), int(estimator.ensemble_size)
     loader = ModelLoader(artifacts, task, budget, size, seed)
-    outcome = SearchOutcome(history, artifacts, loader, task, budget, seed, size)
+    outcome = SearchOutcome(history, artifacts, loader, task, budget, seed, size, until_interrupted)
     ensemble, deadline = build_ensemble(outcome, available_cpus())
     estimate, state = estimate_of(outcome, ensemble, deadline), _state(reader)
     fold_bags = ensemble.bags if task.trains_at_last else None
@@ -179,7 +181,7 @@ def _build(unfinished: Unfinished, prepared: PreparedTask, reader: RunReader, fo
     checks.after_search(result.row_predictions, outcome.budget)
     vars(estimator).update(fitted_attributes(prepared, result, checks.warnings))
     vars(estimator).update(score_attributes(task, result.ensemble, result.row_predictions))
-    keep_constant(estimator, task)
+    keep_constant(estimator, task, dummy_score)
     return history
 
 

@@ -266,7 +266,7 @@ def _run_search(task: Task, settings: RunSettings, place: _Place, prepared: _Pre
     if monitor is not None and monitor.stops:
         ending = "work score and free score diverge"
     ending = recorder.ending or ending
-    outcome = SearchOutcome(history, artifacts, loader, task, budget, seed, settings.ensemble_size)
+    outcome = SearchOutcome(history, artifacts, loader, task, budget, seed, settings.ensemble_size, unless_interrupted)
     return _Found(outcome, ending, monitor)
 
 

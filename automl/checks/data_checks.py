@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -22,8 +21,6 @@ from automl.search.budget import Budget
 from automl.task.prepare import PreparedTask
 from automl.task.task import Task
 from pipelines.quantiles import middle
-
-logger = logging.getLogger(__name__)
 
 
 class DataChecks:
@@ -79,22 +76,19 @@ class DataChecks:
         budget : Budget
             Its seconds limit the check.
         """
-        try:
-            if record is None:
-                return
-            end = seconds_end(budget)
-            if self._task.traits.quantiles:
-                record = replace(record, predictions=middle(record.predictions, self._task.traits.quantiles))
-            if self._task.traits.targets is None:
-                self._add(check_leak(self._task, self._columns, record, end))
-                return
+        if record is None:
+            return
+        end = seconds_end(budget)
+        if self._task.traits.quantiles:
+            record = replace(record, predictions=middle(record.predictions, self._task.traits.quantiles))
+        if self._task.traits.targets is None:
+            self._add(check_leak(self._task, self._columns, record, end))
+            return
 
-            def check(number: int, task: Task, own: RowPredictions | None) -> list[DataWarning]:
-                return [] if own is None else check_leak(task, self._columns, own, end)
+        def check(number: int, task: Task, own: RowPredictions | None) -> list[DataWarning]:
+            return [] if own is None else check_leak(task, self._columns, own, end)
 
-            self._add(of_targets(self._task, record, check))
-        except KeyboardInterrupt:  # the ensemble is complete
-            logger.warning("interrupted: no column was compared with the ensemble")
+        self._add(of_targets(self._task, record, check))
 
     def _add(self, found: list[DataWarning]) -> None:
         self._found.extend(found)

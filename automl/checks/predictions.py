@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,8 +17,6 @@ from automl.trials.history import RunHistory
 from pipelines.row_samples import rows_to_score
 
 Array = NDArray[Any]
-
-logger = logging.getLogger(__name__)
 
 _MAX_BYTES = 2**22  # of the predictions; a random sample of rows is kept where there are more
 _SHARE = 0.01  # of the budget, for each of the two parts of the checks after the search: reading, and comparing
@@ -68,27 +65,22 @@ def seconds_end(budget: Budget) -> float:
 
 
 def collect_predictions(
-    ensemble: Ensemble, history: RunHistory, artifacts: Artifacts, task: Task, random_state: int, budget: Budget
+    ensemble: Ensemble, history: RunHistory, artifacts: Artifacts, task: Task, random_state: int, deadline: float
 ) -> RowPredictions | None:
     """Read the out-of-fold predictions of the ensemble's members.
 
     On a fold that some members have not finished, the weights of the others are scaled up, if they are half of all.
 
+    Parameters
+    ----------
+    deadline : float
+        Time of `time.monotonic`, in seconds, after which no further fold is read.
+
     Returns
     -------
     RowPredictions or None
-        None if the user interrupts the reading, or if no fold could be read in time.
+        None if no fold could be read in time.
     """
-    try:
-        return _collect(ensemble, history, artifacts, task, random_state, seconds_end(budget))
-    except KeyboardInterrupt:  # the ensemble is complete
-        logger.warning("interrupted: the model has no suspect_labels_")
-        return None
-
-
-def _collect(
-    ensemble: Ensemble, history: RunHistory, artifacts: Artifacts, task: Task, random_state: int, deadline: float
-) -> RowPredictions | None:
     shape = (len(task.y), task.traits.n_columns) if task.traits.n_columns else (len(task.y),)
     sums, counts = np.zeros(shape), np.zeros(len(task.y))
     for fold, (_, test) in enumerate(task.folds):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +24,6 @@ from pipelines.targets import TargetLayout
 
 Array = NDArray[Any]
 
-logger = logging.getLogger(__name__)
 
 _MAX_ROWS = 10_000  # at a level of 0.9, they give the coverage up to 0.3 points
 _LEAST_SHARE = 0.25  # of the expected squared residual, that fold models with very different predictions leave
@@ -155,7 +153,7 @@ def scores_of_run(
     random_state: int,
     deadline: float = float("inf"),
 ) -> Records | None:
-    """Return the scores of the ensemble of a run; None after an interrupt, and for quantiles.
+    """Return the scores of the ensemble of a run; None for quantiles.
 
     Where models are trained on all rows at last, the scores are those of the models before.
 
@@ -175,11 +173,7 @@ def scores_of_run(
         for bag in ensemble.bags
     }
     note = OF_TIME_ORDER if task.in_time_order else OF_VALIDATION_ROWS if trained_at_last else ""
-    try:
-        return collect_scores(members, ensemble, artifacts, task, random_state, deadline, note)
-    except KeyboardInterrupt:  # the ensemble is complete
-        logger.warning("interrupted: the model predicts no intervals and no sets")
-        return None
+    return collect_scores(members, ensemble, artifacts, task, random_state, deadline, note)
 
 
 def known_records(estimator: Any) -> Records | None:

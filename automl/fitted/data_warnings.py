@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
@@ -11,7 +12,7 @@ from automl.checks.warning import DataWarning, sort_warnings
 from automl.ensemble.estimate import Estimate
 from automl.expected_score import known_estimate
 from automl.refit.rows import kept_rows, targets_and_weights
-from automl.task.dummy import constant_of_model, dummy_score
+from automl.task.dummy import dummy_score
 from automl.task.metric_words import MetricWords
 from automl.task.task import Task
 
@@ -94,10 +95,16 @@ def _of_ensemble(estimator: Any, estimate: Estimate | None) -> str:
     return f"the model {verb} no better than a constant prediction: {score}, {than}"
 
 
-def keep_constant(estimator: Any, task: Task) -> None:
-    """Keep what `constant_score` returns for an estimator that holds neither scores on some rows nor their target."""
+def keep_constant(estimator: Any, task: Task, scoring: Callable[..., tuple[float | None, str]]) -> None:
+    """Keep what `constant_score` returns for an estimator that holds neither scores on some rows nor their target.
+
+    Parameters
+    ----------
+    scoring : callable
+        `dummy_score`, or `constant_of_model` where an interrupt must not harm the estimator.
+    """
     if estimator._single_scores is None and estimator._frontier is None:
-        estimator._constant = constant_of_model(estimator._metric, *targets_and_weights(task))
+        estimator._constant = scoring(estimator._metric, *targets_and_weights(task))
 
 
 def constant_score(estimator: Any) -> tuple[float | None, str]:

@@ -184,7 +184,7 @@ def test_ctrl_c_in_the_last_training_keeps_the_models_of_all_rows_of_earlier_ses
         ("automl.conclusion.collect_frontier", "the model has no frontier_"),
         ("automl.ensemble.slimming.within_limit", "was not made smaller for max_predict_milliseconds"),
         ("automl.guard.out_of_fold", "guard_curve_ lacks the row of the ensemble"),
-        ("automl.checks.predictions._collect", "the model has no suspect_labels_"),
+        ("automl.conclusion.collect_predictions", "the model has no suspect_labels_"),
         ("automl.conclusion.collect_curve", "the model has no score_over_time_"),
         ("automl.ensemble.out_of_fold_scores.collect_scores", "the model predicts no intervals and no sets"),
         ("automl.conclusion.scores_of_frontier", "the model predicts no intervals and no sets"),

@@ -22,7 +22,7 @@ from automl.fitted.costs import OWN_WORK
 from automl.report.reproduce import make_reproduce_section
 from automl.task.task import ALL_ROWS
 from automl.trials.artifacts import Artifacts
-from tests.factories import FAST
+from tests.factories import FAST, interrupt_once
 
 X, Y = load_iris(return_X_y=True, as_frame=True)
 LABELS = Y.map({0: "low", 1: "middle", 2: "high"}).rename("size")
@@ -209,6 +209,39 @@ def test_a_run_whose_process_has_died_has_a_model_and_goes_on(broken):
     assert loaded.score(X, LABELS) > 0.9
     n_before = len(loaded.leaderboard_)
     assert len(loaded.more(max_trials=1).leaderboard_) >= n_before
+
+
+@pytest.mark.parametrize(
+    ("settings", "steps"),
+    [
+        (
+            {},
+            (
+                "automl.conclusion.collect",
+                "automl.conclusion.score_singles",
+                "automl.conclusion.collect_frontier",
+                "automl.conclusion.collect_predictions",
+                "automl.conclusion.collect_curve",
+                "automl.ensemble.out_of_fold_scores.collect_scores",
+                "automl.checks.data_checks.check_leak",
+            ),
+        ),
+        (
+            {"max_predict_milliseconds": 1e-4},
+            ("automl.ensemble.slimming.within_limit", "automl.conclusion.scores_of_frontier"),
+        ),
+        ({"cv": TimeSeriesSplit(2)}, ("automl.loading.dummy_score",)),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:max_predict_milliseconds")
+def test_ctrl_c_ends_the_loading_of_a_run(settings, steps, tmp_path, monkeypatch):
+    clf = AutoMLClassifier(**SETTINGS | {"max_trials": 1} | settings, store=tmp_path)
+    clf.fit(X, LABELS.sample(frac=1, random_state=0))
+    for step in steps:
+        with monkeypatch.context() as patch:
+            interrupt_once(patch, step)
+            with pytest.raises(KeyboardInterrupt):
+                automl.load(tmp_path)
 
 
 def test_trials_whose_models_were_removed_are_left_out(broken):
