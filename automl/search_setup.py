@@ -39,7 +39,7 @@ from automl.trials.trial import TrialResult
 from pipelines.catalog import OwnComponents
 from pipelines.configuration import Configuration
 from pipelines.overrides import Overrides, SpaceError, unused
-from pipelines.space import NO_OWN, build_space, complete
+from pipelines.space import NO_OWN, build_space, complete, find_models
 
 logger = logging.getLogger(__name__)
 
@@ -110,8 +110,9 @@ def make_space(task: Task, settings: RunSettings, left_out: Sequence[str] = ()) 
     InvalidInputError
         If the space is empty, or if the settings name something that does not exist.
     """
-    slow = slow_families(settings.max_predict_milliseconds, settings.include, settings.own)
-    without = [f"model:{name}" for name in (*left_out, *slow)]
+    without = [f"model:{name}" for name in left_out]
+    models = find_models(task.traits, settings.include, [*settings.exclude, *without], settings.own)
+    without += [f"model:{name}" for name in slow_families(settings.max_predict_milliseconds, models)]
     include = [name for name in settings.include if f"model:{name.removeprefix('model:')}" not in without]
     exclude = [*settings.exclude, *without]
     if settings.include and not include:

@@ -164,6 +164,13 @@ def complete(space: ConfigurationSpace, partial: Mapping[str, Any]) -> Configura
     return to_configuration(SpaceConfiguration(space, values=values))
 
 
+def find_models(
+    traits: TableTraits, include: Sequence[str], exclude: Sequence[str], own: OwnComponents
+) -> list[Component]:
+    """Return the models that the space of a table may have."""
+    return _choices("model", traits, include, exclude, own)
+
+
 def unavailable_components(
     traits: TableTraits, include: Sequence[str] = (), exclude: Sequence[str] = ()
 ) -> dict[str, list[str]]:
@@ -323,7 +330,7 @@ def _wanted(
         and (not traits.monotonic or allows_monotonic(step, component))
     ]
     named = [component for component in fitting if is_named(step, component.name, include)]
-    return named or ([] if step == "model" and names_a_model(include, own) else fitting)
+    return named or ([] if step == "model" and _names_a_model(include, own) else fitting)
 
 
 def _weights(step: str, names: Sequence[str]) -> list[float] | None:
@@ -337,7 +344,7 @@ def _weights(step: str, names: Sequence[str]) -> list[float] | None:
     return [_SKIP_PROBABILITY[step] if name == "none" else rest for name in names]
 
 
-def names_a_model(include: Collection[str], own: OwnComponents = NO_OWN) -> bool:
+def _names_a_model(include: Collection[str], own: OwnComponents) -> bool:
     """Return whether some of the included names are names of models."""
     return any(is_named("model", component.name, include) for component in (*CATALOG["model"], *own.at("model")))
 

@@ -31,9 +31,8 @@ from automl.plurals import short_number
 from automl.task.own_objects import check_loaded
 from automl.task.table_validation import check_table
 from automl.task.validation import is_number, is_whole_number
-from pipelines.catalog import CATALOG, OwnComponents, is_named
+from pipelines.component import Component
 from pipelines.configuration import Configuration
-from pipelines.space import NO_OWN, names_a_model
 from pipelines.table.reader import TableReader
 
 AnyEstimate = OutOfFoldRecord | Estimate | None
@@ -174,15 +173,15 @@ def _milliseconds(function: Callable[[Any], Any], argument: Any) -> float:
     return 1_000 * best
 
 
-def slow_families(limit: float | None, include: Collection[str] = (), own: OwnComponents = NO_OWN) -> list[str]:
+def slow_families(limit: float | None, models: Collection[Component]) -> list[str]:
     """Return the families of which a single fold model takes longer than a limit in milliseconds.
+
+    A family without known milliseconds counts as fast enough.
 
     Parameters
     ----------
-    include : collection of str
-        Names of the components that the search may use; all models if it names none.
-    own : OwnComponents
-        Components of the user, beside those of the catalog.
+    models : collection of Component
+        The models that the search may use.
 
     Raises
     ------
@@ -191,19 +190,16 @@ def slow_families(limit: float | None, include: Collection[str] = (), own: OwnCo
     """
     if limit is None:
         return []
-    named = names_a_model(include, own)
-    allowed = {
+    slow = {
         model.name: model.predict_milliseconds[0]
-        for model in (*CATALOG["model"], *own.at("model"))
-        if model.predict_milliseconds and (not named or is_named("model", model.name, include))
+        for model in models
+        if model.predict_milliseconds and model.predict_milliseconds[0] > limit
     }
-    slow = [name for name, one_row in allowed.items() if one_row > limit]
-    if slow and len(slow) == len(allowed):
+    if slow and len(slow) == len(models):
         raise InvalidInputError(
-            f"max_predict_milliseconds={limit:g} is too small for each model family; use "
-            f"{min(allowed.values()):g} or more"
+            f"max_predict_milliseconds={limit:g} is too small for each model family; use {min(slow.values()):g} or more"
         )
-    return slow
+    return list(slow)
 
 
 def within_limit(

@@ -176,6 +176,18 @@ def test_a_limit_that_an_own_model_alone_exceeds_is_an_error_that_names_its_mill
         AutoMLRegressor(**settings, components=[_stump(predict_milliseconds=(9.0, 20.0))]).fit(X, X[:, 0])
 
 
+def test_a_limit_leaves_the_families_of_which_no_milliseconds_are_known():
+    settings = {**FAST, "include": ["decision_tree", "random_forest"], "max_predict_milliseconds": 0.5}
+    assert set(AutoMLClassifier(**settings).fit(X, Y).leaderboard_["family"]) == {"decision_tree"}
+
+
+@pytest.mark.parametrize("names", [{"include": ["ridge", "lda"]}, {"include": [], "exclude": ["sgd", "decision_tree"]}])
+def test_a_limit_that_leaves_no_model_of_the_task_is_an_error_with_the_least_limit(names):
+    settings = {**FAST, **names, "max_predict_milliseconds": 0.005}
+    with pytest.raises(InvalidInputError, match=r"is too small for each model family; use 0\.01 or more"):
+        AutoMLRegressor(**settings).fit(X, X[:, 0])
+
+
 def test_the_estimate_of_an_ensemble_that_a_limit_has_made_smaller_is_its_own():
     settings = {**SETTINGS, "include": ["logistic_regression"], "max_trials": 2, "max_predict_milliseconds": 0.1}
     clf = AutoMLClassifier(**settings).fit(X, Y)
