@@ -10,6 +10,7 @@ import pandas as pd
 
 from automl.export.code import Script, list_code, quote
 from automl.export.tables import CHECK_DECIMAL
+from pipelines.table import columns as column_readers
 from pipelines.table import date_texts, number_texts
 from pipelines.table.cells import holds_numbers, holds_texts, level_text
 from pipelines.table.columns import TRUTH, CategoryReader
@@ -23,7 +24,7 @@ _DURATIONS = '''def durations_to_seconds(column):
         return column
 
     def seconds(cell):
-        is_duration = isinstance(cell, (datetime.timedelta, np.timedelta64))
+        is_duration = isinstance(cell, (timedelta, np.timedelta64))
         return pd.to_timedelta(cell, errors="coerce").total_seconds() if is_duration else cell
 
     return column.astype(object).map(seconds, na_action="ignore")
@@ -70,24 +71,18 @@ _LENGTHS = '''def to_lengths(column):
     """Return the numbers of characters of texts."""
     return to_texts(column).map(len, na_action="ignore").astype(float)
 '''
-_DATES = '''def to_dates(column, zone=None, format="ISO8601", dayfirst=False):
+_DATES = '''def to_dates(column, zone=None, format="ISO8601", order="mdy"):
     """Return dates as wall-clock times of `zone`, in which dates without zone already are."""
     if isinstance(column.dtype, pd.PeriodDtype):
         column = column.dt.to_timestamp()
-    cells = column if pd.api.types.is_datetime64_any_dtype(column) else to_texts(column)
-    texts = cells.astype("string").str.strip(" \\t\\r\\n\\"'")
-    texts = texts.where(texts.str.len() > 5)  # 2024 is a number
-    has_zone = texts.str.contains(r"[T ]\\d.*(?:Z|UTC|GMT|[-+][\\d:]+)$").fillna(False)
-    plain = texts.str.replace(r" (?:UTC|GMT)(?=$|[-+])", "", regex=True)
-    if zone is None:  # the model ignores a zone such as America/New_York
-        plain = plain.str.replace(r" [A-Za-z]+/[A-Za-z_/]+$", "", regex=True)
-    dates = pd.to_datetime(plain, errors="coerce", utc=True, format=format, dayfirst=dayfirst).dt.as_unit("us")
-    if format != "ISO8601":
-        dates = dates.fillna(pd.to_datetime(plain, errors="coerce", utc=True, format="ISO8601").dt.as_unit("us"))
-    # Libraries of time zones know no offset of much later dates, such as the placeholder 9999-12-31 23:59.
-    known = dates.clip(upper=pd.Timestamp("9999-12-31", tz="UTC"))
-    shown = known.dt.tz_convert(zone or "UTC").dt.tz_localize(None) + (dates - known)
-    return shown.where(has_zone, dates.dt.tz_localize(None))
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        return pd.Series(wall_clock(pd.DatetimeIndex(column), zone), index=column.index)
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return column.dt.as_unit("us")
+    codes, texts = pd.factorize(to_texts(column))
+    texts = np.asarray(texts, dtype=object)
+    dates = _shown_as_written(parse_dates(texts, format, order), texts, zone)
+    return pd.Series(text_dates(dates, codes), index=column.index)
 '''
 _DATE_PARTS = '''def to_date_parts(column, parts, first, zone=None, **options):
     """Return the parts of dates as numbers, and the days since the first date; dates without zone are in `zone`."""
@@ -142,8 +137,43 @@ _HASHES = '''def to_hashes(column, n_features, analyzer="word", ngram_range=(1, 
         **{f"{column.name}_hash{i}": values for i, values in enumerate(hashes.T)},
     }
 '''
-_RARE_DATES = "dates that pandas cannot read in the notation of their column, such as 10:00 PM EST, become missing"
 _CLOCK = ("_time", "_TIME", "_DAY")  # what reads times of day, in the module of the reader
+_DATE = (  # what reads dates in texts, in the module of the reader
+    "_MONTHS",
+    "_MONTH",
+    "_CENTURY",
+    "_ZONES",
+    "_CLOCK",
+    "_ZONE",
+    "_CITY",
+    "_NAME",
+    "_TAIL",
+    "_WEEKDAY",
+    "_PATTERNS",
+    "_AROUND",
+    "_DAY",
+    "parse_dates",
+    "_split",
+    "_assemble",
+    "_parts",
+    "_seconds",
+    "_offset",
+    "name_zones",
+    "find_cities",
+    "_city",
+    "_has_zone",
+)
+_WALL_CLOCK = (  # what shows dates in a zone, in the module of the readers
+    "_LAST",
+    "_shown_as_written",
+    "_zone_names",
+    "text_dates",
+    "_shown_in",
+    "wall_clock",
+    "in_zone",
+    "_before_last",
+    "_as_zone",
+)
 _NUMBER = (  # what reads numbers in texts, in the module of the reader
     "_MAX_LENGTH",
     "_SIMILAR",
@@ -231,7 +261,7 @@ def _are_numbers(reader: Any) -> bool:
 
 
 def _number(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
-    script.imports |= {"import datetime", "import numpy as np"}
+    script.imports |= {"from datetime import timedelta", "import numpy as np"}
     script.define("durations_to_seconds", _DURATIONS)
     if getattr(reader, "seconds", False):
         script.imports |= {"import re", "from functools import cache"}
@@ -275,22 +305,17 @@ def _date(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
     script.define("to_date_parts", _DATE_PARTS)
     first = pd.Timestamp(reader.first, unit="us") if isinstance(reader.first, int | np.integer) else reader.first
     format, order = getattr(reader.format, "fast", reader.format), getattr(reader.format, "order", "mdy")
-    options = {"format": format or "mixed"} | ({"dayfirst": True} if not format and order == "dmy" else {})
-    if reader.zone:
-        options["zone"] = reader.zone
-    script.remark(_RARE_DATES)
+    options = {"format": format, "order": order} | ({"zone": reader.zone} if reader.zone else {})
     listed = "".join(f", {key}={script.value(value)}" for key, value in options.items())
     arguments = f"table[{quote(name)}], {script.value(list(reader.suffixes))}, {quote(str(first))}{listed}"
     return [f"features.update(to_date_parts({arguments}))"]
 
 
 def _time(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
-    script.imports |= {"import re", "from functools import cache"}
+    script.imports.add("from functools import cache")
     script.copy_module(date_texts, *_CLOCK)
     _define_dates(script)
     script.define("to_times", _TIMES)
-    if reader.zone:
-        script.remark(_RARE_DATES)
     argument = f", {quote(reader.zone)}" if reader.zone else ""
     return [f"features.update(to_times(table[{quote(name)}]{argument}))"]
 
@@ -319,6 +344,14 @@ def _text_category(name: str, reader: Any, script: Script, found: Columns) -> li
 
 def _define_dates(script: Script) -> None:
     _define_texts(script)
+    script.imports |= {
+        "import re",
+        "from datetime import UTC, datetime, timedelta, timezone",
+        "from functools import lru_cache",
+        "from zoneinfo import ZoneInfo, available_timezones",
+    }
+    script.copy_module(date_texts, *_DATE)
+    script.copy_module(column_readers, *_WALL_CLOCK)
     script.define("to_dates", _DATES)
 
 

@@ -22,8 +22,8 @@ from automl.task.metrics import default_scoring
 from automl.task.quantiles import refuse_quantiles
 from automl.task.several_metrics import deciding_scorer
 
-_STANDARD = ("import argparse", "import datetime", "import re", "import sys", "import unicodedata")
-_STANDARD_PARTS = ("from functools", "from itertools", "from operator")
+_STANDARD = ("import argparse", "import re", "import sys", "import unicodedata")
+_STANDARD_PARTS = ("from datetime", "from functools", "from itertools", "from operator", "from zoneinfo")
 _HEAD = """{title}
 
 The model was found by a search; this script trains it again with plain libraries.

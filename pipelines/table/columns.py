@@ -289,7 +289,11 @@ def read_dates(column: pd.Series, format: DateFormat, zone: str | None, has_odd_
 
 def _parse_dates(texts: Texts, format: DateFormat, zone: str | None) -> Dates:
     """Return the dates of texts as wall-clock times in a zone; NaT where a text holds no date."""
-    parsed = format.parse(texts)
+    return _shown_as_written(format.parse(texts), texts, zone)
+
+
+def _shown_as_written(parsed: Dates, texts: Texts, zone: str | None) -> Dates:
+    """Return the dates of texts, which were parsed in UTC, as wall-clock times in a zone."""
     if zone is None:
         return parsed
     shown = _shown_in(pd.DatetimeIndex(parsed, tz="UTC"), name_zones(texts), zone)

@@ -122,19 +122,24 @@ class DateFormat:
 
     def parse(self, texts: Texts) -> NDArray[np.datetime64]:
         """Return the dates that the texts hold, in UTC, as datetime64[us]; NaT where a text holds no date."""
-        if not len(texts):
-            return np.empty(0, dtype="M8[us]")
-        found = np.full(len(texts), np.datetime64("NaT", "us"))
-        if self.fast:
-            plain = [text.removesuffix(" UTC").removesuffix(" GMT") for text in texts]
-            dates = pd.to_datetime(pd.Series(plain, dtype=object), format=self.fast, errors="coerce", utc=True)
-            found = np.array(dates.dt.tz_localize(None).to_numpy(), dtype="M8[us]")
-            # pandas reads "2024" as a date, but at prediction the column may hold numbers.
-            found[[len(text) < 6 for text in texts]] = np.datetime64("NaT")
-        rest = np.flatnonzero(np.isnat(found))
-        if len(rest):
-            found[rest] = _assemble(_split(texts[rest]), self.order)
-        return found
+        return parse_dates(texts, self.fast, self.order)
+
+
+def parse_dates(texts: Texts, fast: str, order: str) -> NDArray[np.datetime64]:
+    """Return the dates that texts hold in the notation that `DateFormat` describes, in UTC; NaT without a date."""
+    if not len(texts):
+        return np.empty(0, dtype="M8[us]")
+    found = np.full(len(texts), np.datetime64("NaT", "us"))
+    if fast:
+        plain = [text.removesuffix(" UTC").removesuffix(" GMT") for text in texts]
+        dates = pd.to_datetime(pd.Series(plain, dtype=object), format=fast, errors="coerce", utc=True)
+        found = np.array(dates.dt.tz_localize(None).to_numpy(), dtype="M8[us]")
+        # pandas reads "2024" as a date, but at prediction the column may hold numbers.
+        found[[len(text) < 6 for text in texts]] = np.datetime64("NaT")
+    rest = np.flatnonzero(np.isnat(found))
+    if len(rest):
+        found[rest] = _assemble(_split(texts[rest]), order)
+    return found
 
 
 def find_date_format(texts: Texts, counts: NDArray[np.intp], forced: bool = False) -> DateFormat | None:

@@ -241,14 +241,60 @@ def test_later_texts_in_other_notations_are_dates(form, later):
         np.testing.assert_allclose(read[model._reader.get_feature_names_out()], model._reader.transform(table))
 
 
-def test_dates_that_only_the_model_reads_are_missing_and_the_script_says_so():
-    X = pd.DataFrame({"day": pd.date_range("2024-06-01", periods=60, freq="31h", tz="Europe/Berlin")})
-    model = AutoMLRegressor(**FAST | {"max_trials": 1, "include": ["ridge"]}).fit(X, np.arange(60.0))
-    script, names = python_script(model), {"__name__": "script"}
-    exec(script, names)
-    later = pd.DataFrame({"day": ["2024-07-03 10:00 PM", "2024-07-03 05:00 America/New_York"]})
-    assert np.isnan(names["read_columns"](later)).all(axis=None)
-    assert "such as 10:00 PM EST, become missing" in " ".join(script.split())
+DAYS = pd.date_range("2019-03-01", periods=60, freq="31h")
+LATER_NOTATIONS = pd.Series(
+    [
+        "2021-02-03",
+        "2021/02/03 04:05",
+        "03/04/2021",
+        "20-01-05",
+        "5 Mar 2021 10:00 PM EST",
+        "March 5th, 2021",
+        "2024-01-01 10:00 Etc/GMT+5",
+        "2024-01-01 10:00 America/Port-au-Prince",
+        "2024-01-01T10:00 [Europe/Paris]",
+        "2024-01-01T10:00+09:00[Asia/Tokyo]",
+        "2024-01-01 10:00 (Europe/Paris)",
+        "2024-07-03 10:00 PM",
+        "2024-W05",
+        "Q3 2024",
+        "n/a",
+    ]
+)
+NOTATIONS = {
+    "names of months and slashes": [day.strftime(["%-d %b %Y", "%d/%m/%Y"][i % 2]) for i, day in enumerate(DAYS)],
+    "American slashes": [day.strftime(["%b %d, %Y", "%m/%d/%Y"][i % 2]) for i, day in enumerate(DAYS)],
+    "years of two digits first": [f"20-01-{i % 28 + 1:02}" for i in range(60)],
+    "German": DAYS.strftime("%d.%m.%Y"),
+    "ISO": DAYS.strftime("%Y-%m-%d %H:%M"),
+    "UTC": DAYS.strftime("%Y-%m-%d %H:%M UTC"),
+    "zone": DAYS.tz_localize("America/New_York"),
+    "time": DAYS,
+    "time with a zone": DAYS.tz_localize("America/New_York"),
+}
+
+
+@pytest.fixture(scope="module")
+def notations():
+    """Return a table with one column for each notation of dates, the reader of a model, and that of its script."""
+    X = pd.DataFrame(NOTATIONS)
+    times = dict.fromkeys(("time", "time with a zone"), "time")
+    model = AutoMLRegressor(**FAST | {"max_trials": 1, "include": ["ridge"], "columns": times}).fit(X, np.arange(60.0))
+    assert model.columns_["kind"].tolist() == [times.get(name, "date") for name in X]
+    names = {"__name__": "script"}
+    exec(python_script(model), names)
+    return X, model._reader, names["read_columns"]
+
+
+@pytest.mark.parametrize("cell", [*LATER_NOTATIONS, None])
+def test_later_dates_in_any_notation_are_those_of_the_model(notations, cell):
+    X, reader, read_columns = notations
+    cells = pd.Series([cell, "2021-02-03 04:05", "5 Mar 2021"])
+    for table in (X, pd.DataFrame(dict.fromkeys(X, cells))):
+        expected = pd.DataFrame(reader.transform(table), columns=reader.get_feature_names_out())
+        read = read_columns(table)
+        for name in expected:
+            np.testing.assert_allclose(read[name], expected[name], atol=1e-12, err_msg=name)
 
 
 def table_of_all_kinds(n_rows=240):
