@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from automl.export.code import Script, list_code, quote
+from automl.export.code import Script, call_code, list_code, quote
 from automl.export.tables import CHECK_DECIMAL
 from pipelines.table import columns as column_readers
 from pipelines.table import date_texts, number_texts
 from pipelines.table.cells import holds_numbers, holds_texts, level_text
-from pipelines.table.columns import TRUTH, CategoryReader
+from pipelines.table.columns import TRUTH, CategoryReader, _level_numbers
 from pipelines.table.number_texts import NumberFormat, parse_numbers
 
 _DURATIONS = '''def durations_to_seconds(column):
@@ -66,6 +66,15 @@ _LEVELS = '''def to_levels(column):
     texts = to_texts(column)
     numbers = pd.to_numeric(texts, errors="coerce").astype(float)
     return to_texts(numbers).where(numbers.notna(), texts)
+'''
+_KNOWN_LEVELS = '''def to_known_levels(column, levels):
+    """Return the texts of cells, in which a number such as 1.0 or 01 is the level that is the same number."""
+    texts = to_texts(column)
+    numbers = pd.to_numeric(texts, errors="coerce").astype(float)
+    found = numbers.map(dict(zip(pd.to_numeric(levels).astype(float), levels)))
+    large = np.flatnonzero(found.notna() & (numbers.abs() >= 2**53))  # floats do not hold all larger whole numbers
+    found.iloc[[i for i in large if _differ(texts.iloc[i], found.iloc[i])]] = np.nan
+    return found.where(found.notna(), texts)
 '''
 _LENGTHS = '''def to_lengths(column):
     """Return the numbers of characters of texts."""
@@ -293,6 +302,16 @@ def _boolean(name: str, reader: Any, script: Script, found: Columns) -> list[str
 
 def _category(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
     _define_texts(script)
+    # Plain numbers need no list of the levels, which may be long.
+    levels = (
+        [] if _are_numbers(reader) else [reader.levels[int(code)] for code in _level_numbers(reader.levels).values()]
+    )
+    if levels:
+        script.imports.add("from decimal import Decimal")
+        script.copy_module(column_readers, "_differ")
+        script.define("to_known_levels", _KNOWN_LEVELS)
+        call = call_code("to_known_levels", [f"table[{quote(name)}]", list_code([quote(level) for level in levels])])
+        return f"features[{quote(name)}] = {call}".split("\n")
     if _are_numbers(reader):
         script.define("to_levels", _LEVELS)
     function = "to_levels" if _are_numbers(reader) else "to_texts"

@@ -23,7 +23,14 @@ from automl.task.quantiles import refuse_quantiles
 from automl.task.several_metrics import deciding_scorer
 
 _STANDARD = ("import argparse", "import re", "import sys", "import unicodedata")
-_STANDARD_PARTS = ("from datetime", "from functools", "from itertools", "from operator", "from zoneinfo")
+_STANDARD_PARTS = (
+    "from datetime",
+    "from decimal",
+    "from functools",
+    "from itertools",
+    "from operator",
+    "from zoneinfo",
+)
 _HEAD = """{title}
 
 The model was found by a search; this script trains it again with plain libraries.

@@ -450,3 +450,37 @@ def test_texts_that_repeat_are_read_once():
     np.testing.assert_allclose(names["read_columns"](X), model._reader.transform(X))
     assert sorted(calls) == sorted(set(X["weight"]) | set(X["lap"]))
     assert names["_unit"].cache_info().misses == 1
+
+
+def test_texts_are_the_levels_whose_numbers_they_are():
+    cells = {
+        "mixed": ["1", "2", "unknown"],
+        "written": ["1.0", "02", "x"],
+        "twice": ["1", "1.0", "2", "a"],
+        "large": ["9007199254740993", "7", "b"],
+        "infinite": ["inf", "3", "c"],
+    }
+    X = pd.DataFrame({name: np.resize(np.array(levels, dtype=object), 120) for name, levels in cells.items()})
+    model = AutoMLRegressor(**FAST | {"max_trials": 1, "include": ["ridge"]}).fit(X, np.arange(120.0))
+    assert model.columns_["kind"].tolist() == ["category"] * len(cells)
+    names = {"__name__": "script"}
+    exec(python_script(model), names)
+    later = [
+        "1",
+        "1.0",
+        " 02",
+        "2e0",
+        "unknown",
+        "9007199254740992",
+        "+9007199254740993",
+        "7.0",
+        "Infinity",
+        "y",
+        None,
+        1,
+    ]
+    read = names["read_columns"](pd.DataFrame(dict.fromkeys(X, pd.Series(later, dtype=object))))
+    for column in model._reader.columns_:
+        codes = {level: float(code) for code, level in enumerate(column.reader.levels)}
+        expected = column.reader.read(pd.Series(later, dtype=object, name=column.name))[:, 0]
+        np.testing.assert_array_equal(read[column.name].map(codes), expected, err_msg=column.name)
