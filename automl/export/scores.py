@@ -60,12 +60,18 @@ _TARGET_SCORE_OF_ALL = '''def score_target(pipeline, j, X, y):
     """Return the score of a trained pipeline for a target."""
     return score_probabilities(y, OneTarget(pipeline, j).predict_proba(X))
 '''
-_DESCRIBE = '''def describe(scores):
-    """Return the text of the scores in the folds that have one."""
-    known = scores[np.isfinite(scores)]
-    if len(known) == 0:
-        raise SystemExit(f"{SCORING} has no value in any fold; $reason")
-    return f"{known.mean():.4f} (standard deviation {known.std():.4f} over {len(known)} of {len(scores)} folds)"
+_PRINT_SCORES = '''def print_scores(scores):
+    """Print the scores of the folds that have one; end the script with an error where no fold has one."""
+    missing = []
+    for label, each in scores.items():
+        known = each[np.isfinite(each)]
+        if len(known) == 0:
+            missing.append(f"{label} no value in any fold; $reason")
+            continue
+        among = f"{len(known)} of {len(each)} folds"
+        print(f"{label} {known.mean():.4f} (standard deviation {known.std():.4f} over {among})")
+    if missing:
+        raise SystemExit("\\n".join(missing))
 '''
 
 
@@ -81,10 +87,10 @@ def target_score_code(scoring: str, n_classes: Sequence[int], script: Script) ->
     return [of_all, _TARGET_SCORE_OF_ALL] if of_all else [_TARGET_SCORE]
 
 
-def describe_code(has_classes: bool) -> str:
-    """Return the code that describes the scores of the folds."""
+def print_scores_code(has_classes: bool) -> str:
+    """Return the code that prints the scores of the folds of one target or of several targets."""
     reason = "the rows of a fold may lack a class" if has_classes else "the warnings above may say why"
-    return Template(_DESCRIBE).substitute(reason=reason)
+    return Template(_PRINT_SCORES).substitute(reason=reason)
 
 
 def _score_of_all(scoring: str, n_classes: Sequence[int], script: Script) -> str:

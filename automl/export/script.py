@@ -13,7 +13,7 @@ from automl.export.code import Script, call_code, docstring, indent, list_code, 
 from automl.export.columns import Columns, constant, raw_names, read_code, text_names
 from automl.export.folds import add_remarks, splitter, with_groups
 from automl.export.models import NETWORKS, model_code, typical_model
-from automl.export.scores import describe_code, score_code
+from automl.export.scores import print_scores_code, score_code
 from automl.export.steps import Codes, step_code
 from automl.export.tables import CHECK_DECIMAL, PARSER, READ_TABLE, WITH_POINTS
 from automl.export.targets import USAGE, class_list, target_constants, target_functions, target_scoring
@@ -53,7 +53,7 @@ $take    X, y = read_columns(table.drop(columns=arguments.target)), read_target(
         # So that the file also holds the classes and functions of this script.
         joblib.dump(joblib.wrap_non_picklable_objects(pipeline, keep_wrapper=False), arguments.out)
 $start        scores = cross_val_score(pipeline, X, y$argument, cv=FOLDS, scoring=score_rows)
-        print(f"{SCORING}: {describe(scores)}")
+        print_scores({f"{SCORING}:": scores})
     if arguments.test is not None:
         test = read_table(arguments.test, [arguments.target], arguments)
 $drop        rows = read_columns(test.drop(columns=arguments.target))
@@ -221,7 +221,7 @@ def _assemble(
         parts_of_target: tuple[str, ...] = (
             _VALUES if classes is None else _CLASSES,
             *score,
-            describe_code(n_classes > 0),
+            print_scores_code(n_classes > 0),
         )
         main = _MAIN
         script.imports.add("import numpy as np")

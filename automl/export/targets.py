@@ -9,7 +9,7 @@ import numpy as np
 from automl.export.code import Raw, Script, call_code, list_code, quote
 from automl.export.columns import constant
 from automl.export.folds import splitter
-from automl.export.scores import target_score_code
+from automl.export.scores import print_scores_code, target_score_code
 from automl.task.metrics import default_scoring
 from automl.task.target_metrics import TargetsScorer
 from pipelines.component import task_type
@@ -121,14 +121,6 @@ _MAIN = '''def score_targets(pipeline, X, y):
     return [score_target(pipeline, j, X, y[:, j]) for j in range(len(TARGETS))]
 
 
-def describe(scores):
-    """Return the text of the scores of a target in the folds that have one."""
-    known = scores[np.isfinite(scores)]
-    if len(known) == 0:
-        return "no score (no fold has test rows of each class)"
-    return f"{known.mean():.4f} (standard deviation {known.std():.4f} over {len(known)} of {len(scores)} folds)"
-
-
 def main():
     """Train and score the pipeline on the tables that the command line names."""
     parser = make_parser()
@@ -143,8 +135,7 @@ $start        scores = []
         for train, test in folds(X, y$argument):
             of_fold = make_model().fit(X.iloc[train], y[train])
             scores.append(score_targets(of_fold, X.iloc[test], y[test]))
-        for name, each in zip(TARGETS, np.transpose(scores)):
-            print(f"{name}: {SCORING} {describe(each)}")
+        print_scores({f"{name}: {SCORING}": each for name, each in zip(TARGETS, np.transpose(scores))})
     if arguments.test is not None:
         test = read_table(arguments.test, TARGETS, arguments)
 $drop        rows = read_columns(test.drop(columns=TARGETS))
@@ -196,11 +187,12 @@ def target_functions(scoring: str, layout: TargetLayout, script: Script) -> list
     for name in ("BaseEstimator", "ClassifierMixin" if is_classification else "RegressorMixin"):
         script.use("sklearn.base", name)
     script.imports |= {"import numpy as np"}
+    printing = print_scores_code(is_classification)
     if is_classification:
         score = target_score_code(scoring, layout.n_classes, script)
-        return [_CLASSES, _CLASSIFIER, _CLASS_FOLDS, *score, _MAIN]
+        return [_CLASSES, _CLASSIFIER, _CLASS_FOLDS, *score, printing, _MAIN]
     script.use("sklearn.metrics", "get_scorer")
-    return [_VALUES, _REGRESSOR, _VALUE_FOLDS, _VALUE_SCORE, _MAIN]
+    return [_VALUES, _REGRESSOR, _VALUE_FOLDS, _VALUE_SCORE, printing, _MAIN]
 
 
 def any_classes(classifier: str, script: Script) -> str:
