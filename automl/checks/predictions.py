@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from automl.ensemble.scored_rows import sample_scored
 from automl.ensemble.selection import Ensemble
 from automl.search.budget import Budget
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.history import RunHistory
-from pipelines.row_samples import rows_to_score
 
 Array = NDArray[Any]
 
@@ -96,7 +96,7 @@ def collect_predictions(
         return None
     kind = np.dtype(np.float32 if task.traits.n_classes else np.float64)
     n_kept = _MAX_BYTES // (kind.itemsize * max(1, task.traits.n_columns))
-    rows = rows_to_score(np.random.default_rng(random_state), rows, n_kept, task.y)
+    rows = rows[sample_scored(task, rows, n_kept, np.random.default_rng(random_state))]
     each = counts[rows] if len(shape) == 1 else counts[rows, None]
     y = task.y[rows].astype(np.int32) if task.traits.n_classes else task.y[rows]
     return RowPredictions(rows.astype(np.int32), y, (sums[rows] / each).astype(kind), task.weights(rows))

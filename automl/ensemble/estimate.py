@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automl.ensemble.calibration import Form
-from automl.ensemble.scored_rows import find_units, n_scored_folds, scored_part
+from automl.ensemble.scored_rows import find_units, n_scored_folds, sample_scored, scored_part
 from automl.ensemble.selection import Ensemble, out_of_fold
 from automl.plurals import short_number
 from automl.task.metrics import Metric, loss_or_nan
@@ -22,7 +22,6 @@ from automl.trials.candidates import candidate_sets, find_singles
 from automl.trials.history import Evaluation, RunHistory
 from pipelines.component import TableTraits
 from pipelines.configuration import Configuration
-from pipelines.row_samples import rows_to_score
 
 Array = NDArray[Any]
 Rows = NDArray[np.intp]
@@ -178,7 +177,7 @@ def collect(
         best, simple = (None if e is None else numbers[e.configuration] for e in singles)
     else:  # parallel trials have finished later folds only, so the ensemble is the single best configuration
         rows, mean = out_of_fold(ensemble.bags, history, artifacts, task)
-        kept = _sample_positions(task.y[rows], mean[:1].nbytes, rng)
+        kept = _sample_positions(task, rows, mean[:1].nbytes, rng)
         rows, predictions, numbered, families = rows[kept], mean[None, kept], [(len(kept), (0,))], ["ensemble"]
         best, simple = 0, None
     return OutOfFoldRecord(
@@ -220,7 +219,7 @@ def _collect_sets(
     needed_first = sorted(wanted.values(), key=lambda e: e.configuration not in needed)
     folds = [test for _, test in task.folds[: sets[0][0]]]
     rows = np.concatenate(folds)
-    kept = _sample_positions(task.y[rows], 4 * max(1, task.traits.n_columns) * len(wanted), rng)
+    kept = _sample_positions(task, rows, 4 * max(1, task.traits.n_columns) * len(wanted), rng)
     starts = np.cumsum([0, *map(len, folds)])
     ends = np.searchsorted(kept, starts)
     numbers: dict[Configuration, int] = {}
@@ -267,9 +266,9 @@ def draw_units(units: Rows, rng: np.random.Generator) -> tuple[Rows, Rows]:
     return np.repeat(np.arange(len(units)), counts), np.flatnonzero(counts == 0)
 
 
-def _sample_positions(y: Array, row_bytes: int, rng: np.random.Generator) -> Rows:
+def _sample_positions(task: Task, rows: Rows, row_bytes: int, rng: np.random.Generator) -> Rows:
     """Return the positions of the rows to keep, ascending: all of them, or a random sample of large tables."""
-    return rows_to_score(rng, np.arange(len(y)), min(_MAX_ROWS, _MAX_BYTES // row_bytes), y)
+    return sample_scored(task, rows, min(_MAX_ROWS, _MAX_BYTES // row_bytes), rng)
 
 
 def _read_predictions(

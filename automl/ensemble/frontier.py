@@ -24,6 +24,7 @@ from automl.ensemble.jackknife import draw_groups, jackknife_error
 from automl.ensemble.loading import ModelLoader
 from automl.ensemble.objectives import pareto_candidates
 from automl.ensemble.prediction import PredictionPlan
+from automl.ensemble.scored_rows import sample_scored
 from automl.ensemble.selection import Ensemble, FoldBag, Member
 from automl.errors import InvalidInputError
 from automl.plurals import plural
@@ -36,7 +37,6 @@ from automl.trials.candidates import candidate_sets
 from automl.trials.history import Evaluation, RunHistory
 from pipelines.catalog import get_component
 from pipelines.configuration import Configuration
-from pipelines.row_samples import rows_to_score
 
 Array = NDArray[Any]
 
@@ -148,7 +148,7 @@ def collect_frontier(
     if not folds:
         return None
     rows = np.concatenate([task.folds[f][1] for f in folds])
-    kept = rows_to_score(np.random.default_rng(random_state), np.arange(len(rows)), _MAX_ROWS, task.y[rows])
+    kept = sample_scored(task, rows, _MAX_ROWS, np.random.default_rng(random_state))
     y, weight = task.y[rows[kept]], task.weights(rows[kept])
 
     def read(e: Evaluation) -> Array:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automl.ensemble.estimate import OutOfFoldRecord, Rows, draw_units
-from automl.ensemble.scored_rows import find_units
+from automl.ensemble.scored_rows import find_units, sample_scored
 from automl.ensemble.selection import greedy_weights, shrink_weights
 from automl.execute.threads import single_threaded
 from automl.search.budget import Budget
@@ -24,7 +24,6 @@ from automl.trials.artifacts import Artifacts
 from automl.trials.candidates import cap_candidates, enough_folds, rank
 from automl.trials.history import Evaluation, RunHistory
 from automl.trials.trial import TrialResult
-from pipelines.row_samples import rows_to_score
 
 Array = NDArray[Any]
 
@@ -137,8 +136,7 @@ def collect_curve(
     configurations = list(dict.fromkeys(e.configuration for _, _, candidates in found for e in candidates))
     row_bytes = 4 * max(1, task.traits.n_columns) * len(configurations)
     most = min(_MAX_ROWS, _MAX_BYTES // row_bytes)
-    rng = np.random.default_rng(random_state)
-    kept = rows_to_score(rng, np.arange(len(rows)), most, task.y[rows])
+    kept = sample_scored(task, rows, most, np.random.default_rng(random_state))
     starts = np.cumsum([0, *map(len, folds)])
     places = np.searchsorted(kept, starts)
     predictions = list[Array]()

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from automl.plurals import plural
 from automl.task.task import Task
+from pipelines.row_samples import rows_to_score
 
 Rows = NDArray[np.intp]
 
@@ -31,6 +32,17 @@ def find_units(task: Task, rows: Rows) -> Rows:
     else:
         units = rows
     return np.unique(units, return_inverse=True)[1]
+
+
+def sample_scored(task: Task, rows: Rows, most: int, rng: np.random.Generator) -> Rows:
+    """Return the positions of all rows, or of a random sample of those of positive weight if the rows are more.
+
+    Without the others, each class has rows in the sample that count. The positions are in ascending order.
+    """
+    kept = np.arange(len(rows))
+    if len(rows) > most and task.sample_weight is not None:
+        kept = np.flatnonzero(task.sample_weight[rows] > 0)
+    return rows_to_score(rng, kept, most, task.y[rows])
 
 
 def scored_part(task: Task, rows: Rows) -> dict[str, Any]:

@@ -91,7 +91,8 @@ def tune_decision_weights(
         None if the metric scores probabilities, or if the mean gain is not above its standard error.
     """
     n_classes = probabilities.shape[1]
-    shuffled = np.random.default_rng(random_state).permutation(len(y))
+    counted = np.arange(len(y)) if sample_weight is None else np.flatnonzero(sample_weight > 0)
+    shuffled = np.random.default_rng(random_state).permutation(counted)
     shuffled = spread_classes(shuffled, y, [(_MAX_ROWS, 1)])[:_MAX_ROWS]
     rows = shuffled[np.argsort(y[shuffled], kind="stable")]  # so that each part has its share of each class
     part = np.arange(len(rows)) % _PARTS

@@ -349,3 +349,16 @@ def test_a_run_that_is_interrupted_after_its_ensemble_was_built_keeps_its_model(
             _ = clf.frontier_
     else:
         assert isinstance(clf.guard_curve_, pd.DataFrame)
+
+
+def test_the_scores_of_a_sample_are_known_where_most_rows_of_a_class_have_weight_0():
+    y = np.zeros(20_000, dtype=int)
+    y[::200] = 1
+    weight = np.ones(len(y))
+    weight[y == 1] = np.arange(100) % 20 == 0
+    table = np.random.default_rng(0).normal(size=(len(y), 1)) + y[:, None]
+    settings = {**FAST, "include": ["decision_tree"], "max_trials": 2, "cv": 2, "random_state": 1}
+    clf = AutoMLClassifier(**settings, scoring="roc_auc").fit(table, y, sample_weight=weight)
+    assert np.isfinite(clf.frontier_["score"]).all()
+    assert np.isfinite(clf.score_over_time_["score"]).all()
+    assert np.isfinite(clf.estimate_.score)

@@ -92,3 +92,18 @@ def test_the_tuning_does_not_start_where_the_first_call_of_a_slow_scorer_shows_t
     p, y = _rare(0.15, n=200)
     assert tune_decision_weights(y, p, _metric(make_scorer(slow)), deadline=time.monotonic() + 1.0) is None
     assert len(calls) == 1
+
+
+def test_rows_of_weight_0_take_no_place_in_the_sample_that_decision_weights_are_tuned_on():
+    p, y = _rare(0.05, 40_000)
+    weight = np.ones(len(y))
+    weight[np.flatnonzero(y)[10:]] = 0
+    seen = []
+
+    def f1(y_true, y_pred, sample_weight):
+        seen.append(sample_weight.min())
+        return f1_score(y_true, y_pred, sample_weight=sample_weight)
+
+    tune_decision_weights(y, p, _metric(make_scorer(f1)), weight)
+    assert len(seen) > 100
+    assert min(seen) > 0
