@@ -169,7 +169,8 @@ def _build(unfinished: Unfinished, prepared: PreparedTask, reader: RunReader, fo
     if seconds is not None:  # each of the other steps has a share of the seconds, and no less than in fit
         outcome = replace(outcome, budget=Budget(max(seconds, _SECONDS)))
     limit = python_number(estimator.max_predict_milliseconds)
-    result = RunResult(history, ensemble, estimate, state, directory.guard_curve(), fold_bags=fold_bags)
+    curve = directory.guard_curve(len(reader.history.results))
+    result = RunResult(history, ensemble, estimate, state, curve, fold_bags=fold_bags)
     result = conclude(outcome, result, limit, unfinished.reading, for_prediction)
     if for_prediction:
         attributes = fitted_attributes(prepared, result)

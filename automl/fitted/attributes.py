@@ -296,7 +296,7 @@ class FittedAttributes:
         ------
         AttributeError
             If `fit` was called without the argument `guard`, after `retune`, which searches without a guard, or if the
-            model comes from a run directory in which no `fit` has ended.
+            model comes from a run directory with trials of a `fit` that has not ended.
 
         Examples
         --------

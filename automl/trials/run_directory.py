@@ -27,7 +27,7 @@ FORMAT = 3  # of the files in a run directory; rises when runs of earlier versio
 _LOCK = ".lock"
 _DROP_LOCK, _DROP_SECONDS = ".drop.lock", 10.0  # the lock of `DROPPED`, and the seconds to wait for it
 _STOP = "stop"  # the file that asks the search to end
-_GUARD = "guard.json"  # the curve of the guard at the end of the last session
+_GUARD = "guard.json"  # the curve of the guard at the end of the last session that has ended
 DROPPED = "dropped.json"  # the model families of which the search proposes no more trials
 
 
@@ -40,10 +40,13 @@ class RunDirectory:
     folder : Path
     elapsed : float
         Seconds that earlier sessions of the run have used; known after `open`.
+    n_results : int
+        Number of the results in the folder; known after `open`.
     """
 
     folder: Path
     elapsed: float = 0.0
+    n_results: int = 0
 
     def seed(self) -> int | None:
         """Return the seed of the run, or None where the folder does not exist or is empty.
@@ -85,9 +88,7 @@ class RunDirectory:
             if path.exists() and not path.read_bytes().endswith(b"\n"):
                 with path.open("a") as file:  # a killed run left half a line; the next line must not be joined to it
                     file.write("\n")
-            results = self.read()
-            (self.folder / _GUARD).unlink(missing_ok=True)  # it ends with the ensemble of an earlier session
-            return results
+            return self.read()
         except BaseException:
             self.close()
             raise
@@ -120,20 +121,21 @@ class RunDirectory:
         return known
 
     def keep_guard_curve(self, curve: pd.DataFrame) -> None:
-        """Keep the curve of the guard until the next session begins.
+        """Keep the curve of the guard, which ends with the ensemble of the results so far.
 
         Raises
         ------
         OSError
             If the file cannot be written.
         """
-        write_text(self.folder / _GUARD, json.dumps(curve.to_dict("list")))
+        write_text(self.folder / _GUARD, json.dumps({"results": self.n_results, "curve": curve.to_dict("list")}))
 
-    def guard_curve(self) -> pd.DataFrame | None:
-        """Return the curve of the guard; None where no session has ended, or where the file cannot be read."""
+    def guard_curve(self, n_results: int) -> pd.DataFrame | None:
+        """Return the curve of the guard; None where its session ended with fewer results, or if it cannot be read."""
         try:
-            return pd.DataFrame(json.loads((self.folder / _GUARD).read_text()))
-        except (OSError, ValueError):
+            kept = json.loads((self.folder / _GUARD).read_text())
+            return pd.DataFrame(kept["curve"]) if kept["results"] == n_results else None
+        except (OSError, ValueError, KeyError, TypeError):
             return None
 
     @property
@@ -289,6 +291,7 @@ class RunDirectory:
             with suppress(OSError):  # no half line stays, to which a later line would be joined
                 os.truncate(path, size)
             raise
+        self.n_results += 1
 
     def read(self) -> list[TrialResult]:
         """Return the results so far, in the order in which the trials ended.
@@ -318,6 +321,7 @@ class RunDirectory:
                 raise InvalidInputError(
                     f"store '{self.folder}': line {number} of history.jsonl is damaged ({error!r}); {_ADVICE}"
                 ) from error
+        self.n_results = len(results)
         return results
 
 

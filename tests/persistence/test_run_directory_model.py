@@ -168,6 +168,31 @@ def test_a_run_before_the_end_of_its_fit_has_no_curve_of_the_guard(tmp_path):
         _ = automl.load(tmp_path).guard_curve_
 
 
+class KilledError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("n_more", [0, 1])
+def test_a_later_session_that_is_killed_leaves_the_curve_of_the_guard_while_the_trials_are_the_same(n_more, tmp_path):
+    clf = AutoMLClassifier(**SETTINGS | {"max_trials": 1}, guard=0.2, store=tmp_path).fit(X, LABELS)
+    before = clf.guard_curve_
+
+    def kill(*_):
+        raise KilledError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("automl.run._run_search" if n_more == 0 else "automl.run._finish", kill)
+        with pytest.raises(KilledError):
+            clf.set_params(max_trials=2).fit(X, LABELS)
+    loaded = automl.load(tmp_path)
+    assert len(loaded.leaderboard_) == 1 + n_more
+    if n_more == 0:
+        assert loaded.guard_curve_.equals(before)
+    else:
+        with pytest.raises(AttributeError, match=r"guard_curve_ yet: .*guard\.json"):
+            _ = loaded.guard_curve_
+
+
 @pytest.mark.filterwarnings("ignore:the sets are approximate")
 def test_a_run_with_a_limit_on_the_time_of_predictions_has_the_smaller_ensemble_of_its_fit(tmp_path):
     clf = AutoMLClassifier(**SETTINGS, max_predict_milliseconds=1e-4, store=tmp_path / "run").fit(X, LABELS)
