@@ -29,6 +29,7 @@ SUBJECTS: Mapping[str, Subject] = {
     "_conformal": Subject.MEMBERS,
     "_estimate": Subject.MEMBERS,
     "_fold_bags": Subject.MEMBERS,
+    "_members_changed_by": Subject.MEMBERS,
     "_metric_scores": Subject.MEMBERS,
     "_quantile_scores": Subject.MEMBERS,
     "_row_predictions": Subject.MEMBERS,
@@ -65,6 +66,7 @@ SUBJECTS: Mapping[str, Subject] = {
 _NOT_OF_EACH_FIT = (
     "_constant",
     "_has_warned_of_intervals",
+    "_members_changed_by",
     "_refit_facts",
     "_sketch",
     "feature_names_in_",
@@ -91,6 +93,9 @@ def derived_copy(estimator: Any, cause: str, changed: Collection[Subject]) -> An
         if SUBJECTS[name] in changed:
             del vars(new)[name]
     new._changed_by = cause
+    # What an earlier change has removed does not come back where this one leaves the members as they are.
+    before = vars(estimator).get("_members_changed_by", vars(estimator).get("_changed_by", cause))
+    new._members_changed_by = cause if Subject.MEMBERS in changed else before
     return new
 
 

@@ -25,6 +25,8 @@ def why_missing(estimator: Any, otherwise: str) -> str:
     """
     known = vars(estimator)
     cause = known.get("_changed_by", "" if "history_" in known else FOR_PREDICTION)
+    if otherwise == NOT_READ:
+        cause = known.get("_members_changed_by", cause)
     if cause in _CAUSES:
         return _CAUSES[cause]
     is_older = "_changed_by" not in known  # an earlier version has saved the model
@@ -37,6 +39,11 @@ def why_missing(estimator: Any, otherwise: str) -> str:
     if known.get("stop_reason_") == "interrupted":
         return "the fit was interrupted; call fit again, which continues the run where store is set"
     return otherwise
+
+
+def why_left_out(estimator: Any, otherwise: str) -> str:
+    """Return why `load` or `save` has left out a part of the search; a later `refit` does not bring it back."""
+    return why_missing(estimator, otherwise) if "history_" in vars(estimator) else _CAUSES[FOR_PREDICTION]
 
 
 def order_of_rows(estimator: Any) -> str:

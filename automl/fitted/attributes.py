@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from automl.ensemble.bootstrap import estimate_score
 from automl.ensemble.estimate import Estimate, OutOfFoldRecord
 from automl.ensemble.frontier import frontier_table
-from automl.ensemble.missing import why_missing
+from automl.ensemble.missing import why_left_out
 from automl.ensemble.selection import Ensemble
 from automl.ensemble.slimming import known_record
 from automl.persistence import check_loaded
@@ -52,7 +52,7 @@ class PartOfSearch:
             public = _PUBLIC.get(self._name, self._name)
             if "_ensemble" not in vars(instance):
                 raise AttributeError(f"{owner.__name__!r} object has no attribute {public!r}; call fit") from None
-            reason = why_missing(
+            reason = why_left_out(
                 instance, "its scorer reads the table, and it was saved without rows; save it with rows=True"
             )
             raise AttributeError(f"the model has no {public}: {reason}") from None

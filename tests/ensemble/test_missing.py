@@ -9,6 +9,9 @@ from sklearn.model_selection import TimeSeriesSplit
 from automl import AutoMLRegressor, load
 from tests.factories import FAST, interrupt_once
 
+BY_LOAD = "the model was loaded with for_prediction=True, which leaves out the search; load it without"
+BY_REFIT = "refit has replaced the models of the search; use the estimator that still has them"
+BY_SLIM = "slim or choose has made the ensemble smaller; use the estimator with the larger one"
 X, Y = (part[:120] for part in load_diabetes(return_X_y=True, as_frame=True))
 
 
@@ -37,9 +40,14 @@ def test_the_search_was_too_short(fitted):
 def test_the_ensemble_was_made_smaller(fitted):
     small = fitted.slim(max_loss=100)
     for name in ("score_over_time_", "metric_scores_"):
-        assert (
-            _why(small, name) == "slim or choose has made the ensemble smaller; use the estimator with the larger one"
-        )
+        assert _why(small, name) == BY_SLIM
+
+
+def test_a_refit_on_the_same_rows_does_not_take_the_blame_for_what_slim_has_removed(fitted):
+    again = fitted.slim(max_loss=100).refit()
+    assert _why(again, "metric_scores_") == _why(again.refit(), "metric_scores_") == BY_SLIM
+    assert _why(again, "frontier_").endswith(BY_REFIT)
+    assert _why(again.refit(X, Y), "metric_scores_") == BY_REFIT
 
 
 def test_a_limit_of_the_milliseconds_explains_only_what_it_removes(monkeypatch):
@@ -63,8 +71,7 @@ def test_only_fit_keeps_what_retune_replaces(fitted, monkeypatch):
 def test_refit_has_replaced_the_models(fitted):
     again = fitted.refit(X, Y)
     for name in ("score_over_time_", "frontier_", "metric_scores_"):
-        cause = "refit has replaced the models of the search; use the estimator that still has them"
-        assert _why(again, name).removeprefix("this model has no frontier_ and cannot be made smaller: ") == cause
+        assert _why(again, name).removeprefix("this model has no frontier_ and cannot be made smaller: ") == BY_REFIT
     assert _why(again.fit(X, Y), "score_over_time_").startswith("the search was too short")
 
 
@@ -97,9 +104,16 @@ def test_the_model_was_loaded_for_prediction(fitted, kind, tmp_path):
     model.save(tmp_path / "again")
     for loaded in (model, load(tmp_path / "again")):
         for name in ("score_over_time_", "frontier_", "metric_scores_", "warnings_", "leaderboard_"):
-            assert _why(loaded, name) == (
-                "the model was loaded with for_prediction=True, which leaves out the search; load it without"
-            )
+            assert _why(loaded, name) == BY_LOAD
+    again = model.refit(X, Y)
+    for name in ("leaderboard_", "guard_curve_"):
+        assert _why(again, name) == BY_LOAD
+    assert _why(again, "frontier_").endswith(BY_REFIT)
+    if kind == "run directory":
+        again = model.refit()
+        for name in ("metric_scores_", "warnings_", "leaderboard_"):
+            assert _why(again, name) == BY_LOAD
+        assert _why(again, "score_over_time_") == BY_REFIT
 
 
 def test_the_fit_was_interrupted():
