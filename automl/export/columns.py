@@ -42,7 +42,8 @@ _NUMBERS_IN_TEXTS = '''def texts_to_numbers(column, decimal, units):
 _NUMBERS = '''def to_numbers(column):
     """Return a column as numbers; durations are seconds, and cells that hold no number become missing."""
     check_decimal(column)
-    return pd.to_numeric(durations_to_seconds(column), errors="coerce").astype(float)
+    numbers = pd.to_numeric(durations_to_seconds(column), errors="coerce").astype(float)
+    return numbers.where(np.isfinite(numbers), texts_to_numbers(column, ".", {}))
 '''
 _BOOLEANS = '''def to_booleans(column):
     """Return 1 for true and 0 for false; other texts become missing."""
@@ -278,14 +279,14 @@ def _number(name: str, reader: Any, script: Script, found: Columns) -> list[str]
         script.define("to_seconds", _SECONDS)
         found.groups.setdefault("to_seconds(table[name])", []).append(name)
         return []
+    script.imports |= {"import re", "import sys", "import unicodedata", "from functools import cache, lru_cache"}
+    script.copy_module(number_texts, *_NUMBER)
+    script.define("texts_to_numbers", _NUMBERS_IN_TEXTS)
     if name not in found.texts:
         script.define("check_decimal", CHECK_DECIMAL)
         script.define("to_numbers", _NUMBERS)
         found.groups.setdefault("to_numbers(table[name])", []).append(name)
         return []
-    script.imports |= {"import re", "import sys", "import unicodedata", "from functools import cache, lru_cache"}
-    script.copy_module(number_texts, *_NUMBER)
-    script.define("texts_to_numbers", _NUMBERS_IN_TEXTS)
     notation = getattr(reader, "format", NumberFormat())
     units = ", ".join(f"{quote(unit)}: {factor!r}" for unit, factor in getattr(notation, "units", ()))
     found.groups.setdefault(f"texts_to_numbers(table[name], {quote(notation.decimal)}, {{{units}}})", []).append(name)

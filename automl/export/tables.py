@@ -43,9 +43,10 @@ READ_TABLE = '''def read_table(path, targets, arguments):
     return table
 '''
 CHECK_DECIMAL = '''def check_decimal(column):
-    """End the script if the cells of a column of numbers have decimal commas, which were not read as numbers."""
+    """End the script if commas in a column of numbers may be decimal marks, which were not read as such."""
     if pd.api.types.is_numeric_dtype(column):
         return
     if column.astype("string").str.contains(r"^\\s*[-+]?\\d*,\\d+(?:[eE][-+]?\\d+)?\\s*$").any():
-        raise SystemExit(f"column '{column.name}' has numbers with a decimal comma; use --decimal ,")
+        advice = "use --decimal , if it is a decimal mark; delete it if it separates thousands"
+        raise SystemExit(f"column '{column.name}' has numbers with a comma: {advice}")
 '''

@@ -393,6 +393,7 @@ LATER_CELLS = [
     pd.Series([dt.timedelta(hours=5), "08:15", None], dtype=object),
     pd.Series([dt.timedelta(hours=5), 3.5, "4"], dtype=object),
     pd.Series(["1:23.45", "27:40", "2 weeks", "1 days 02:03:04", "-1 day, 23:59:59", "PT15M", "3.5", "n/a", None]),
+    pd.Series(["1'000", "1 000", "1,234.5", "1,234,567", "(5)", "7-", "½", "５", "3 EUR", "inf", "1e999", "x", None]),
     pd.Series(["1,234.5 EUR", "$5", "2 kg", "½ EUR", "0x10", "3"]),
 ]
 
