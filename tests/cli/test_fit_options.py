@@ -221,6 +221,7 @@ def test_a_csv_file_gets_the_order_of_its_classes_from_an_option_and_a_parquet_f
     assert "--ordered-classes lacks the class 'high' of 'label'" in " ".join(error.split())
 
 
+@pytest.mark.slow
 def test_fractions_are_ordered_classes_of_a_csv_file_also_for_new_rows(here, call):
     table = pd.read_csv("t.csv")
     table["label"] = np.array(["0.5", "1", "1.5"])[np.digitize(table["a"], [-0.5, 0.5])]  # "1" is no text of a float

@@ -20,6 +20,7 @@ numpy.savetxt("predicted.csv", predicted)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("targets", "configuration", "own"),
     [

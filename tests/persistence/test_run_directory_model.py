@@ -149,6 +149,7 @@ def test_a_run_has_all_attributes_of_its_fit(settings, tmp_path):
     assert attributes(loaded) == attributes(clf)
 
 
+@pytest.mark.slow
 def test_a_run_before_the_end_of_its_fit_has_no_curve_of_the_guard(tmp_path):
     seen = []
 
