@@ -135,6 +135,7 @@ def test_a_search_that_ends_early_leaves_no_more_than_the_reserved_share_to_the_
     assert given[-1] == pytest.approx(20.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changed", [{"cv": [(np.arange(8_000), np.arange(8_000, N_ROWS))]}, {"max_model_megabytes": 100}]
 )

@@ -74,6 +74,7 @@ def test_a_cleaned_model_with_weights_and_more_classes_scores_well_on_right_labe
     assert clf.score(features, right) > 0.9
 
 
+@pytest.mark.slow
 def test_regression_with_noisy_labels_may_train_with_the_huber_loss() -> None:
     y = X[:, 0] + np.where(WRONG, 30.0, 0.0)
     settings = SETTINGS | {"include": ["lightgbm"], "max_trials": 2}

@@ -152,6 +152,7 @@ def test_estimates_are_compared_with_the_scores_on_the_rest():
     assert table.loc["auc", "in half-widths (mean)"] == pytest.approx(1 / 3)
 
 
+@pytest.mark.slow
 def test_estimates_are_made_on_a_small_part_with_all_classes_and_written_once(data):
     table = pd.read_parquet(data / "classes.parquet")
     protocol = honest_estimate.MeasurementProtocol(None, 2, 60, 1_000, 1, ("decision_tree",))

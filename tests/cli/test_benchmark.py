@@ -67,6 +67,7 @@ def test_a_second_call_repeats_no_fold_and_a_changed_table_is_refused(here, run)
     assert "other table" in err
 
 
+@pytest.mark.slow
 def test_tables_with_metrics_of_their_own_are_compared_by_rank(here, run):
     assert run("iris.csv", "diabetes.csv", *QUICK, "--verbose", "0") == (0, "", "")
     scores = pd.read_csv(here / "benchmark" / "scores.csv")

@@ -51,6 +51,7 @@ def test_a_running_search_proposes_no_more_trials_of_a_dropped_family(dropped):
     assert len(clf.leaderboard_) == 6
 
 
+@pytest.mark.slow
 def test_a_resumed_run_keeps_it_until_the_user_wants_the_family_back(dropped, call):
     clf, family = dropped
     n_before = len(clf.history_)
@@ -85,6 +86,7 @@ def test_families_that_are_dropped_at_the_same_time_are_all_dropped(tmp_path):
     assert RunDirectory(tmp_path).dropped_families() == tuple(sorted(families))
 
 
+@pytest.mark.slow
 def test_a_searcher_of_the_user_is_held_to_it(tmp_path):
     folder = tmp_path / "run"
     space = build_space(TableTraits("multiclass", 150, 4, 3), ["decision_tree", "lda"])

@@ -205,6 +205,7 @@ def test_scoring_takes_several_names_after_commas(call, tmp_path):
     assert "--scoring roc_auc,accuracy" in (tmp_path / "report.md").read_text()
 
 
+@pytest.mark.slow
 def test_a_csv_file_gets_the_order_of_its_classes_from_an_option_and_a_parquet_file_keeps_its_own(here, call):
     order = ["low", "middle", "high"]
     table = pd.read_csv("t.csv")

@@ -95,6 +95,7 @@ def test_errors_name_options(call, folder, options, expected):
     assert expected in err
 
 
+@pytest.mark.slow
 def test_advice_names_options(call, folder):
     code, out, err = call("advise", "table.csv", "--target", "target", "--time-budget", 5)
     assert code == 0, err

@@ -19,6 +19,7 @@ from automl.serving.model import Predictions, ServedModel
 from tests.factories import FAST
 
 
+@pytest.mark.slow
 def test_the_command_line_writes_a_column_for_each_quantile(call, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     X, y = load_diabetes(return_X_y=True, as_frame=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from sklearn.datasets import load_diabetes
 
 
@@ -23,6 +24,7 @@ def test_the_full_space_in_words_and_as_json(call):
     assert names["model"]["kind"] == "step"
 
 
+@pytest.mark.slow
 def test_the_short_list_names_the_step_of_several_targets(call):
     code, shown, _ = call("space", "--task", "regression")
     assert code == 0

@@ -59,6 +59,7 @@ def test_a_target_with_the_name_of_an_added_column_is_an_error_before_rows_are_r
     assert "two columns 'kind_set', because of the names of targets or classes; leave out --set" in message
 
 
+@pytest.mark.slow
 def test_commas_separate_targets_and_probabilities_name_target_and_class(call, here):
     pd.read_csv("t.csv").drop(columns=["rain", "wind"]).to_csv("labels.csv", index=False)
     assert call("fit", "labels.csv", "--target", "wet, kind", *QUICK)[0] == 0

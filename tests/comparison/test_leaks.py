@@ -34,6 +34,7 @@ def nested_accuracy(estimators, X, y):
     return r.summary().set_index("estimator")["mean"]
 
 
+@pytest.mark.slow
 def test_a_search_over_many_candidates_stays_at_chance():
     X, y = noise(120)
     candidates = {"functiontransformer__kw_args": [{"i": i} for i in range(120)]}

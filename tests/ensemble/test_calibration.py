@@ -143,6 +143,7 @@ def test_a_deadline_in_the_past_still_gives_a_calibration():
 FOREST = {**FAST, "include": ["random_forest"], "max_trials": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scoring", [None, "log_loss"])
 def test_a_fitted_classifier_predicts_calibrated_probabilities(scoring):
     X, y = load_digits(return_X_y=True) if scoring is None else load_breast_cancer(return_X_y=True)

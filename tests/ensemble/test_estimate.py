@@ -205,6 +205,7 @@ def test_there_is_an_estimate_with_an_interval_even_after_the_deadline(scoring):
     assert estimate.low < estimate.score < estimate.high
 
 
+@pytest.mark.slow
 def test_many_classes_have_almost_the_same_estimate_in_a_short_time():
     record = _many_classes()
     short, full = estimate_score_before(record, time.monotonic() + 0.5), estimate_score(record)

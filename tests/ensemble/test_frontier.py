@@ -351,6 +351,7 @@ def test_a_run_that_is_interrupted_after_its_ensemble_was_built_keeps_its_model(
         assert isinstance(clf.guard_curve_, pd.DataFrame)
 
 
+@pytest.mark.slow
 def test_the_scores_of_a_sample_are_known_where_most_rows_of_a_class_have_weight_0():
     y = np.zeros(20_000, dtype=int)
     y[::200] = 1

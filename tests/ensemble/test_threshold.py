@@ -94,6 +94,7 @@ def test_the_tuning_does_not_start_where_the_first_call_of_a_slow_scorer_shows_t
     assert len(calls) == 1
 
 
+@pytest.mark.slow
 def test_rows_of_weight_0_take_no_place_in_the_sample_that_decision_weights_are_tuned_on():
     p, y = _rare(0.05, 40_000)
     weight = np.ones(len(y))

@@ -384,6 +384,7 @@ def test_processes_that_a_trial_has_started_end_when_the_main_process_is_killed(
     assert not _runs(child, seconds=10)
 
 
+@pytest.mark.slow
 def test_a_trial_that_has_waited_ends_with_the_search(tmp_path):
     """Its limit was set when it was submitted. At its end the search would be over, and its result too late."""
     task = make_task(scoring=_hang, n_rows=100)

@@ -100,6 +100,7 @@ def test_without_a_cluster_the_error_names_the_way_to_start_one():
     assert run.stderr.strip().splitlines()[-1].startswith('automl.errors.InvalidInputError: executor="ray" found no')
 
 
+@pytest.mark.slow
 def test_the_same_seed_and_trials_give_the_same_results_as_on_one_machine(cluster):
     X, y = load_breast_cancer(return_X_y=True, as_frame=True)
     fewer = {"max_trials": 2, "cv": 2}

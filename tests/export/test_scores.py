@@ -134,6 +134,7 @@ def test_several_targets_of_numbers_without_a_score_point_at_the_warnings(tmp_pa
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.slow
 def test_two_targets_train_xgboost_where_the_rows_of_one_lack_a_class(tmp_path, monkeypatch, capsys):
     table = drifting_table().assign(warm=lambda rows: rows["a"] > 1.5)
     script = script_of(table, "xgboost", None, ["label", "warm"])

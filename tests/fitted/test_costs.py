@@ -93,6 +93,7 @@ def test_costs_survive_saving(fitted, tmp_path):
     assert automl.load(tmp_path / "measured").costs_["watt_hours"].sum() == pytest.approx(2.0)
 
 
+@pytest.mark.slow
 def test_the_report_shows_the_costs(fitted, tmp_path):
     fitted.report(tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()

@@ -37,6 +37,7 @@ def test_score_over_time_ends_at_the_estimate_and_grows_in_time(fitted):
     assert np.isfinite(table.to_numpy()).all()
 
 
+@pytest.mark.slow
 def test_a_repeated_run_and_saved_models_have_the_same_scores_over_time(fitted, tmp_path):
     expected = fitted.score_over_time_
     repeated = _fit(8)

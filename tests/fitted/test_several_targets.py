@@ -193,6 +193,7 @@ def test_the_importance_of_the_columns_is_that_for_all_targets(labels):
     assert labels.importance(n_repeats=1)["importance"].max() > 0.01
 
 
+@pytest.mark.slow
 def test_the_report_shows_the_score_of_each_target(numbers, labels, tmp_path):
     X, y, reg = numbers
     reg.report(tmp_path / "report.md", format="markdown", test=(X, y[["Pulse", "Weight", "Waist"]]))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 SCRIPT = """
 import logging
 import sys
@@ -28,6 +30,7 @@ def run(tmp_path, before=""):
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
 
 
+@pytest.mark.slow
 def test_a_plain_script_shows_the_batch_and_each_job_that_ends_and_keeps_its_logging(tmp_path):
     done = run(tmp_path)
     lines = done.stderr.splitlines()
@@ -38,6 +41,7 @@ def test_a_plain_script_shows_the_batch_and_each_job_that_ends_and_keeps_its_log
     assert done.stdout == "[] 0 []\n"
 
 
+@pytest.mark.slow
 def test_a_script_that_has_configured_logging_gets_each_line_once_in_its_own_format(tmp_path):
     done = run(tmp_path, before="logging.basicConfig(level=logging.INFO, format='own: %(message)s')")
     lines = done.stderr.splitlines()

@@ -169,6 +169,7 @@ def test_a_missing_file_is_refused(tmp_path):
         read_batch(tmp_path / "jobs.yaml")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("library", ["SQLAlchemy", "PyYAML"])
 def test_a_missing_library_is_named(folder, library):
     module = {"PyYAML": "yaml"}.get(library, library.lower())

@@ -157,6 +157,7 @@ def test_rounds_begin_with_the_portfolio_and_then_hold_every_family():
     assert list(design(2))[1] == second
 
 
+@pytest.mark.slow
 def test_no_drawn_configuration_takes_much_longer_than_those_made_by_hand():
     portfolio, *rounds = design(4)
     traits = RICH_TABLES["binary"]

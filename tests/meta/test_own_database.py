@@ -49,6 +49,7 @@ def test_one_of_another_program_is_left_out(own, expected, caplog):
     assert "another program" in caplog.text
 
 
+@pytest.mark.slow
 def test_one_that_another_process_is_writing_to_is_left_out(own, expected, caplog):
     writer = sqlite3.connect(own, isolation_level=None)
     writer.execute("BEGIN EXCLUSIVE")

@@ -117,6 +117,7 @@ def write_first(paths, start, i, ended):
     ended.put(errors)
 
 
+@pytest.mark.slow
 def test_several_first_writers_at_once_all_succeed(tmp_path):
     context, n = get_context("spawn"), 3
     paths = [tmp_path / f"{attempt}.sqlite" for attempt in range(10)]

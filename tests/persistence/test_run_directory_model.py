@@ -83,6 +83,7 @@ def test_a_search_that_goes_on_has_a_model(run):
     assert seen.get_params()["cv"] == clf.cv
 
 
+@pytest.mark.slow
 def test_the_model_of_a_run_that_has_ended_is_saved_and_refitted(run, tmp_path):
     clf, _ = run
     loaded = automl.load(clf.store)

@@ -51,6 +51,7 @@ _BROKEN_WORDS = """selector => [...document.querySelectorAll(selector)].flatMap(
 })"""
 
 
+@pytest.mark.slow
 def test_names_of_classes_do_not_break_inside_words_and_all_columns_are_seen(open_file, tmp_path):
     kinds = ["depression", "storm", "wave"]
     names = [

@@ -88,6 +88,7 @@ def test_all_errors_of_weighted_numbers_use_the_weights(weighted):
     assert sum(performance.regression.histogram) == pytest.approx(270, abs=15)
 
 
+@pytest.mark.slow
 def test_the_page_says_how_many_of_many_classes_have_a_curve():
     X, _ = make_rows(180)
     clf = AutoMLClassifier(**ONE | {"include": ["decision_tree"]}).fit(X, np.arange(180) % 9)

@@ -112,6 +112,7 @@ def test_a_few_configurations_have_a_sentence_in_place_of_the_settings(classifie
     assert "needs 10 configurations" in part.note
 
 
+@pytest.mark.slow
 def test_the_three_forms_hold_both_parts(classifier):
     content = collect(classifier)
     html, text, values = to_html(content), to_markdown(content), json.loads(to_json(content))

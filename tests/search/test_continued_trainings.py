@@ -68,6 +68,7 @@ def test_trials_leave_trainings_until_a_promotion_or_the_end_of_the_search(whole
     assert Artifacts(Path(clf.store)).training_paths() == []
 
 
+@pytest.mark.slow
 def test_a_killed_search_goes_on_with_its_trainings_as_if_it_had_not_been_killed(whole, resumed):
     clf, _, _ = whole
     assert trials(resumed.history_) == trials(clf.history_)

@@ -107,6 +107,7 @@ def test_the_stored_run_names_the_fidelity_and_a_run_without_it_can_be_read(stop
     assert {r.trial.fidelity for r in RunDirectory(tmp_path).read()} == {1.0}
 
 
+@pytest.mark.slow
 def test_a_saved_model_keeps_the_fidelities(resumed, tmp_path):
     resumed.save(tmp_path / "model")
     loaded = load(tmp_path / "model")

@@ -63,6 +63,7 @@ def test_a_trial_that_is_not_started_reaches_callbacks_and_run_directory_and_doe
         assert add_run(tmp_path, "table", database) == 3  # only measured results are recorded
 
 
+@pytest.mark.slow
 def test_a_repeated_run_leaves_the_same_trials_out():
     def history():
         return [(r.trial, r.status, r.started) for r in classifier(max_trials=3).fit(*table()).history_]

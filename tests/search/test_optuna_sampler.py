@@ -39,6 +39,7 @@ def suggestions(searcher, n):
     return list(history.evaluations)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["tpe", "nsga_ii"])
 def test_the_caches_change_no_suggestion(sampler, monkeypatch):
     found = suggestions(OptunaSearcher(SPACE, sampler=sampler), 30)

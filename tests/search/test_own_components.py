@@ -102,6 +102,7 @@ def test_an_own_step_is_part_of_the_pipelines():
     )
 
 
+@pytest.mark.slow
 def test_a_saved_model_needs_the_trust_in_its_own_types(fitted, tmp_path, monkeypatch):
     folder = tmp_path / "model"
     fitted.save(folder)
