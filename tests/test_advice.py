@@ -67,6 +67,7 @@ def test_a_family_that_the_user_leaves_out_has_this_reason():
     assert "configurations" in found.conclusion
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_advice_and_its_json(wine, tmp_path):
     X, y = wine
     X.assign(kind=y).to_csv(tmp_path / "wine.csv", index=False)

@@ -79,6 +79,7 @@ def test_the_size_of_the_smallest_ensemble_is_that_of_the_model_of_all_rows():
     assert file.tell() / 2**20 == pytest.approx(megabytes, rel=0.02)
 
 
+@pytest.mark.slow
 def test_a_smaller_ensemble_explains_all_of_its_members_with_fold_models(table, tmp_path):
     X = table[0]
     y = 3 * X[:, 0] + np.sin(3 * X[:, 1])  # a tree and the neighbors see different parts of it

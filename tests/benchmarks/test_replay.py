@@ -121,6 +121,7 @@ def test_an_empty_store_is_one_clear_message(tmp_path):
         replay_store.read_tables(tmp_path)
 
 
+@pytest.mark.slow
 def test_models_of_all_rows_are_recorded_and_predict_where_the_budget_has_time_for_them(store, monkeypatch):
     monkeypatch.setattr(replay_store, "LocalExecutor", DirectExecutor)
     monkeypatch.setattr("automl.task.task._MANY_ROWS", 100)

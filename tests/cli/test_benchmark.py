@@ -76,6 +76,7 @@ def test_tables_with_metrics_of_their_own_are_compared_by_rank(here, run):
     assert pd.read_csv(here / "benchmark" / "pairs_over_tables.csv")["p_wilcoxon"].isna().all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "n_train"),
     [
@@ -155,6 +156,7 @@ def test_our_contender_has_the_budget_and_optimizes_the_first_metric():
     assert (ours.time_budget, ours.scoring, ours.n_jobs, ours.verbose) == (7, "f1", 2, 0)
 
 
+@pytest.mark.slow
 def test_options_name_weights_and_kinds_of_columns(here, run):
     table = pd.DataFrame({"code": np.arange(90) % 3, "other": np.arange(90) % 5, "weight": 1.0})
     table["target"] = np.where(table["code"] == 1, 9.0, 0.0)

@@ -102,6 +102,7 @@ def test_the_options_reach_the_estimator(here, call):
     assert clf.refit().refit_report_ is not None  # --rows
 
 
+@pytest.mark.slow
 def test_times_and_a_gap_split_the_rows(here, call):
     table = pd.read_csv("t.csv").assign(day=pd.date_range("2024-03-01", periods=90).strftime("%d/%m/%Y"))
     table.sample(frac=1, random_state=0).to_csv("t.csv", index=False)

@@ -34,6 +34,7 @@ def shell(tmp_path, monkeypatch, call):
     return partial(call, "jobs")
 
 
+@pytest.mark.slow
 def test_status_and_results_by_the_file_and_by_the_queue(shell, tmp_path):
     code, out, err = shell("run", "jobs.yaml", "--verbose", "0")
     assert (code, out, err) == (0, "", "")

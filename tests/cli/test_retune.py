@@ -29,6 +29,7 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_better_model_takes_the_place_of_the_old_one(call, folder):
     old = ["--old", folder / "train.csv"]
     code, out, err = call("retune", folder / "model", folder / "new.csv", *old, "--out", folder / "better", *TRIALS)

@@ -8,6 +8,7 @@ import pytest
 from sklearn.datasets import load_diabetes
 
 
+@pytest.mark.slow
 def test_the_full_space_in_words_and_as_json(call):
     code, shown, _ = call("space", "--full", "--task", "regression")
     assert code == 0
@@ -35,6 +36,7 @@ def test_the_short_list_names_the_step_of_several_targets(call):
     assert list(json.loads(shown)["steps_of_several_targets"]) == ["multi_output"]
 
 
+@pytest.mark.slow
 def test_fit_takes_changes_of_the_space_and_names_a_wrong_one(call, tmp_path):
     load_diabetes(as_frame=True).frame.to_csv(tmp_path / "train.csv", index=False)
     train = ["fit", tmp_path / "train.csv", "--target", "target", "--out", tmp_path / "model", "--verbose", "0"]

@@ -44,6 +44,7 @@ def test_fit_and_predict_write_a_column_for_each_target(call, here):
     assert "--set: the model in 'model' predicts numbers, not classes; use --interval" in message
 
 
+@pytest.mark.slow
 def test_a_target_with_the_name_of_an_added_column_is_an_error_before_rows_are_read(call, here):
     numbers = pd.read_csv("t.csv")[["a", "b", "rain", "wind"]].rename(columns={"wind": "rain_interval_low"})
     numbers.to_csv("numbers.csv", index=False)

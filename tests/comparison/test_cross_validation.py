@@ -77,6 +77,7 @@ def test_the_default_metric_is_that_of_our_estimators_in_scikit_learns_sign(esti
     assert (scores["score"] > 0).all() == (metric == "roc_auc")
 
 
+@pytest.mark.slow
 def test_our_search_and_one_of_scikit_learn_are_compared_on_a_frame_with_strings():
     X, y = load_wine(return_X_y=True, as_frame=True)
     frame = X.assign(word=np.where(y == 0, "a", "b")).set_index(np.arange(len(y))[::-1] * 7)

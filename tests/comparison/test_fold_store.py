@@ -46,6 +46,7 @@ def test_a_folder_on_a_file_system_without_locks_is_used(tmp_path, monkeypatch):
     assert nested({"tree": tree()}, store=tmp_path).scores["score"].notna().all()
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_stopped(tmp_path):
     store = tmp_path / "run"
     code = """

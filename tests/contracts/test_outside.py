@@ -240,6 +240,7 @@ def test_a_suite_without_components_says_what_it_needs(run_pytest):
     assert "TestNothing needs the class attribute components, a list of models" in done.stdout
 
 
+@pytest.mark.slow
 def test_without_pytest_one_error_says_what_to_install():
     code = "import sys; sys.modules['pytest'] = None; import automl, automl.estimator; import automl.testing"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)

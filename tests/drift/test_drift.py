@@ -62,6 +62,7 @@ def row(report, name):
     return report.columns.set_index("name").loc[name]
 
 
+@pytest.mark.slow
 def test_rows_of_the_same_kind_show_no_drift(model):
     report = model.check_drift(table(1))
     assert not report.drifted

@@ -248,6 +248,7 @@ def test_f1_accepts_labels_that_are_strings():
     assert clf.estimate_.high <= 1
 
 
+@pytest.mark.slow
 def test_the_seed_reaches_the_models():
     X, y = load_iris(return_X_y=True)
     forest = {"max_trials": 1, "time_budget": None, "n_jobs": 1, "include": ["extra_trees"], "verbose": 0}

@@ -162,6 +162,7 @@ def test_the_predictions_are_dropped_once_the_estimate_is_computed():
     assert len(pickle.dumps(reg)) < before
 
 
+@pytest.mark.slow
 def test_weights_groups_and_several_classes_work_together():
     X, y = load_wine(return_X_y=True)
     weights = np.where(y == 0, 1.0, 2.0)

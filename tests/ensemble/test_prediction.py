@@ -130,6 +130,7 @@ def test_a_fork_predicts_after_its_parent_has_used_threads(fitted, monkeypatch):
     assert os.waitpid(child, 0)[1] == 0
 
 
+@pytest.mark.slow
 def test_a_regressor_predicts_one_row_as_among_many():
     reg = AutoMLRegressor(**{**FAST, "include": ["extra_trees", "decision_tree"]}).fit(X, np.nan_to_num(X[:, 1]))
     np.testing.assert_array_equal(reg.predict(X[:1]), reg.predict(X)[:1])

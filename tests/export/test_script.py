@@ -436,6 +436,7 @@ def run_main(folder, monkeypatch, capsys, script, table, *arguments):
     return capsys.readouterr().out, names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("targets", [["label"], ["label", "more"]])
 def test_the_folds_of_the_script_divide_no_group(tmp_path, monkeypatch, capsys, targets):
     table = grouped_table()

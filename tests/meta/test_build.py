@@ -119,6 +119,7 @@ def test_a_second_run_measures_nothing_twice_and_adds_what_is_new(folder):
     assert visits == [("iris", 1), ("diabetes", 1)]  # the tree on both; naive Bayes does not apply to diabetes
 
 
+@pytest.mark.slow
 def test_a_configuration_with_a_bad_first_fold_is_not_run_on_the_others(folder):
     path = build_from(folder, [SMOOTHED[:19]])
     with MetaDatabase(path) as database:
@@ -208,6 +209,7 @@ def test_a_killed_build_goes_on_where_it_was(folder):
         assert sum(map(len, tried)) == database.info()["n_evaluations"] > 30
 
 
+@pytest.mark.slow
 def test_a_run_starts_with_the_best_configuration_of_an_added_run(tmp_path, monkeypatch):
     X, y = load_breast_cancer(return_X_y=True)
     monkeypatch.setenv("AUTOML_MEMORY", str(tmp_path / "memory.sqlite"))

@@ -60,6 +60,7 @@ def test_suggestions_come_closer_to_the_optimum():
     assert np.median(late) < np.median(early) / 4
 
 
+@pytest.mark.slow
 def test_fast_configurations_are_preferred_among_equally_good_ones():
     """Both halves of x hold the same losses; the left one takes a minute."""
 
@@ -119,6 +120,7 @@ def test_a_suggestion_does_not_change_the_next_one(n):
     assert searcher.suggest(history, 2) == SmacSearcher(square(), seed=0).suggest(history, 2)
 
 
+@pytest.mark.slow
 def test_every_configuration_of_a_small_space_is_tried():
     space = ConfigurationSpace({"a": list(range(12)), "b": list(range(12))})
     history = run(SmacSearcher(space, seed=0), lambda c: int(c["a"]) * int(c["b"]), 144)

@@ -74,6 +74,7 @@ def _error_of(folder):
     return ""
 
 
+@pytest.mark.slow
 def test_the_lock_ends_with_a_killed_process(tmp_path):
     code = """
 import os, sys

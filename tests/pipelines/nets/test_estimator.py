@@ -94,6 +94,7 @@ def test_networks_learn_numbers_and_stay_within_the_range_of_training(name: str)
     assert far.max() <= y[:300].max() + 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", others_slow(FIRST_TWO))
 def test_categories_become_flags_or_embeddings(name: str) -> None:
     rng = np.random.default_rng(0)
@@ -124,6 +125,7 @@ def test_weights_count_as_repetitions() -> None:
     assert net.predict_proba(X)[:, 1].mean() == pytest.approx(0.9, abs=0.05)
 
 
+@pytest.mark.slow
 def test_the_temperature_of_an_overconfident_network_rises() -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 30))
