@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,7 +129,7 @@ def _read_columns(estimator: Any, X: Any) -> tuple[dict[int, _NewCells], list[st
     """
     reader = estimator._reader
     raw = as_table(X)
-    labels: Sequence[Hashable] = reader._labels
+    labels = reader.labels_
     notes: list[str] = []
     if reader.named_ and raw.named:
         where = {label: i for i, label in enumerate(raw.labels)}

@@ -39,7 +39,7 @@ def take_columns(
     InvalidInputError
         If a column of the training table is missing.
     """
-    labels = list(reader._labels)
+    labels = list(reader.labels_)
     if isinstance(X, pd.DataFrame) and reader.named_:
         missing = [label for label in labels if label not in X.columns]
         if missing:

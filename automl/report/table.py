@@ -103,7 +103,7 @@ def _from_cells(rows: Sequence[ColumnRow], columns: Sequence[Column], X: Any, es
     """Return the rows with counts from the cells of a raw table."""
     try:
         raw = as_table(X)
-        source = estimator._reader._match_columns(raw)
+        source = estimator._reader.match_columns(raw)
     except TableError as error:
         raise InvalidInputError(f"train: {error}") from error
     filled = []

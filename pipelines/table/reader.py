@@ -80,6 +80,8 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
     ----------
     columns_ : list of Column
         Description of each column of the table, in the order of the table.
+    labels_ : tuple of hashable
+        Names of the columns, or their positions if the table has no names.
     dtypes_ : list of str
         Name of the data type of each column of the table, in the order of the table.
     categorical_ : tuple of int
@@ -131,7 +133,7 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         if self.layout is not None:
             self._remember_names(list(self.layout.labels), self.layout.named)
             self.sparse_, self.dtypes_ = self.layout.sparse, list(self.layout.dtypes)
-            self._match_columns(table)
+            self.match_columns(table)
             self._place(list(self.layout.columns))
             return self
         self._remember_names(table.labels, table.named)
@@ -163,7 +165,7 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         """Return what `transform` returns, and the cells that could not be read, for each column that has some."""
         check_is_fitted(self, "columns_")
         raw = as_table(X)
-        source, table = self._match_columns(raw), raw.values
+        source, table = self.match_columns(raw), raw.values
         if sparse.issparse(table):
             if self.sparse_:
                 kept = [i for column, i in zip(self.columns_, source, strict=True) if column.reader]
@@ -216,6 +218,11 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
             sparse=self.sparse_,
             weighted=weighted,
         )
+
+    @property
+    def labels_(self) -> tuple[Hashable, ...]:
+        """The names of the columns of the training table, or their positions if it has no names."""
+        return tuple(self._labels)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Return the names of the output columns; a column with several output columns gets suffixes."""
@@ -324,7 +331,7 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         self.categorical_ = tuple(position for position, _ in categories)
         self.cardinalities_ = tuple(reader.cardinality for _, reader in categories)
 
-    def _match_columns(self, table: RawTable) -> list[int]:
+    def match_columns(self, table: RawTable) -> list[int]:
         """Return the position of each training column in `table`: by name where both have names, else by position."""
         if not (self.named_ and table.named):
             if len(table.labels) != self.n_features_in_:

@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from pipelines.table.cells import TableError
+from pipelines.table.raw import as_table
 from pipelines.table.reader import TableReader
 from tests.pipelines.table.tables import frame_of_kinds
 
@@ -57,6 +58,14 @@ def test_a_later_table_may_have_another_order_and_more_columns():
     shuffled = frame[frame.columns[::-1]].assign(extra="x")
     np.testing.assert_array_equal(reader.transform(shuffled), expected)
     np.testing.assert_array_equal(reader.transform(shuffled.head(1)), expected[:1])
+    assert reader.labels_ == tuple(frame.columns)
+    assert reader.match_columns(as_table(shuffled)) == list(range(frame.shape[1]))[::-1]
+
+
+def test_columns_without_names_are_matched_by_position():
+    reader = TableReader().fit(np.eye(3))
+    assert reader.labels_ == (0, 1, 2)
+    assert reader.match_columns(as_table(np.eye(3))) == [0, 1, 2]
 
 
 def test_missing_column_is_named():
