@@ -6,10 +6,10 @@ import logging
 import math
 import time
 from dataclasses import replace
-from typing import Any
 
 from automl.ensemble.bootstrap import estimate_score, estimate_score_before
 from automl.ensemble.estimate import Estimate, OutOfFoldRecord
+from automl.ensemble.fitted_model import FittedModel
 from automl.ensemble.missing import order_of_rows
 from automl.ensemble.score_curve import CurveRecord, score_curve
 from automl.ensemble.single_scores import SingleScores
@@ -28,7 +28,7 @@ _SECONDS_AFTER_INTERRUPT = 1.0
 _NOT_COMPARABLE = "a mean over folds, which is not comparable with scores of all rows together"
 
 
-def estimate_in_budget(estimator: Any, budget: Budget) -> None:
+def estimate_in_budget(estimator: FittedModel, budget: Budget) -> None:
     """Replace the record of a fitted estimator by its estimate, if the metric is fast; also that of its score curve.
 
     Otherwise `estimate_` computes it when it is read. Where the time is short, the estimate takes less effort, and the
@@ -55,7 +55,7 @@ def estimate_in_budget(estimator: Any, budget: Budget) -> None:
         logger.warning("interrupted: estimate_ is computed when it is read")
 
 
-def known_estimate(estimator: Any) -> Estimate | None:
+def known_estimate(estimator: FittedModel) -> Estimate | None:
     """Return the estimate of a fitted estimator; a fast metric gives it in some seconds.
 
     Returns
@@ -70,7 +70,7 @@ def known_estimate(estimator: Any) -> Estimate | None:
     return known if isinstance(known, Estimate) and math.isfinite(known.score) else None
 
 
-def expected_score_fields(estimator: Any) -> dict[str, float | None]:
+def expected_score_fields(estimator: FittedModel) -> dict[str, float | None]:
     """Return the expected score and the ends of its interval, in scikit-learn's sign; None where there is none."""
     known = known_estimate(estimator)
     values = {"expected_score": "score", "expected_low": "low", "expected_high": "high"}
@@ -80,7 +80,7 @@ def expected_score_fields(estimator: Any) -> dict[str, float | None]:
     }
 
 
-def expected_score_line(estimator: Any) -> str:
+def expected_score_line(estimator: FittedModel) -> str:
     """Return one line with the expected score on new rows, and beside it the best score of the search.
 
     The line is empty where the estimate is not known. This function computes nothing slow; see `known_estimate`.
@@ -103,7 +103,7 @@ def expected_score_line(estimator: Any) -> str:
     return f"expected {words.name} on new rows: {words.text(known.score)} ({interval}; {words.direction}); {best}{note}"
 
 
-def _best_of_search(estimator: Any, words: MetricWords) -> str:
+def _best_of_search(estimator: FittedModel, words: MetricWords) -> str:
     """Return the best score of the search on the rows of the expected score, and why it is optimistic.
 
     Where that score is not known, this is a mean over folds, and the text says why nothing is compared with it.

@@ -10,11 +10,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from automl.checks.labels import suspect_table
 from automl.checks.predictions import RowPredictions
+from automl.ensemble.fitted_model import FittedModel
 from automl.ensemble.missing import NOT_READ, why_missing
 from automl.ensemble.selection import Ensemble
 
 
-class SuspectLabels:
+class SuspectLabels(FittedModel):
     """The attribute `suspect_labels_` of the classifier."""
 
     _row_predictions: Any

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 from collections.abc import Collection, Mapping
 from enum import Enum
-from typing import Any
+
+from automl.ensemble.fitted_model import FittedModel, Model
 
 
 class Subject(Enum):
@@ -75,7 +76,7 @@ _NOT_OF_EACH_FIT = (
 )
 
 
-def derived_copy(estimator: Any, cause: str, changed: Collection[Subject]) -> Any:
+def derived_copy(estimator: Model, cause: str, changed: Collection[Subject]) -> Model:
     """Return a copy of a fitted estimator without the attributes that a change makes out of date.
 
     The caller sets those that the copy has anew. What it does not set is missing, and never that of the old estimator.
@@ -99,7 +100,7 @@ def derived_copy(estimator: Any, cause: str, changed: Collection[Subject]) -> An
     return new
 
 
-def forget_earlier_fit(estimator: Any) -> None:
+def forget_earlier_fit(estimator: FittedModel) -> None:
     """Remove the attributes of an earlier fit that the next one does not always set."""
     for name in _NOT_OF_EACH_FIT:
         vars(estimator).pop(name, None)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sklearn.model_selection import TimeSeriesSplit
+
+from automl.ensemble.fitted_model import FittedModel
 
 SLIM, REFIT, FOR_PREDICTION, LIMIT = "slim", "refit", "for_prediction", "max_predict_milliseconds"
 NOT_READ = "the out-of-fold predictions could not be read in time, or Ctrl-C ended the reading; give fit more seconds"
@@ -15,7 +15,7 @@ _CAUSES = {
 }
 
 
-def why_missing(estimator: Any, otherwise: str) -> str:
+def why_missing(estimator: FittedModel, otherwise: str) -> str:
     """Return why a fitted estimator lacks what an uninterrupted `fit` has computed from its out-of-fold predictions.
 
     Parameters
@@ -41,12 +41,12 @@ def why_missing(estimator: Any, otherwise: str) -> str:
     return otherwise
 
 
-def why_left_out(estimator: Any, otherwise: str) -> str:
+def why_left_out(estimator: FittedModel, otherwise: str) -> str:
     """Return why `load` or `save` has left out a part of the search; a later `refit` does not bring it back."""
     return why_missing(estimator, otherwise) if "history_" in vars(estimator) else _CAUSES[FOR_PREDICTION]
 
 
-def order_of_rows(estimator: Any) -> str:
+def order_of_rows(estimator: FittedModel) -> str:
     """Return which argument has given the rows of the search an order or validation rows; see `Task.row_order`."""
     known = vars(estimator)
     if "_row_order" in known:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automl.ensemble.conformal import Scores, class_sets, interval_ends, mass_before
+from automl.ensemble.fitted_model import FittedModel
 from automl.ensemble.frontier import FrontierRecord
 from automl.ensemble.residual_scale import ResidualScale, can_use, fit_scale, scale_features
 from automl.ensemble.selection import Ensemble
@@ -176,7 +177,7 @@ def scores_of_run(
     return collect_scores(members, ensemble, artifacts, task, random_state, deadline, note)
 
 
-def known_records(estimator: Any) -> Records | None:
+def known_records(estimator: FittedModel) -> Records | None:
     """Return the records that a fitted estimator holds; None without them."""
     held = vars(estimator).get("_conformal")
     return (held,) if isinstance(held, ConformalRecord) else held  # earlier versions have saved one record alone

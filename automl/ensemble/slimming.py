@@ -12,6 +12,7 @@ from typing import Any
 
 from automl.ensemble.copies import Subject, derived_copy
 from automl.ensemble.estimate import OF_SMALLER_ENSEMBLE, UNKNOWN, Estimate, OutOfFoldRecord
+from automl.ensemble.fitted_model import FittedModel, Model
 from automl.ensemble.frontier import (
     Entry,
     FrontierRecord,
@@ -42,8 +43,8 @@ _MAX_MEASUREMENTS = 5  # of ensembles, until one meets a limit
 
 
 def slim(
-    estimator: Any, milliseconds: float | None = None, megabytes: float | None = None, max_loss: float | None = None
-) -> Any:
+    estimator: Model, milliseconds: float | None = None, megabytes: float | None = None, max_loss: float | None = None
+) -> Model:
     """Return a copy of a fitted estimator with a smaller ensemble; see `BaseAutoML.slim`."""
     for name, value in (("milliseconds", milliseconds), ("megabytes", megabytes), ("max_loss", max_loss)):
         if value is not None and (not is_number(value) or not value >= 0):
@@ -56,7 +57,7 @@ def slim(
     )
 
 
-def choose(estimator: Any, row: int) -> Any:
+def choose(estimator: Model, row: int) -> Model:
     """Return a copy of a fitted estimator with the ensemble of a row of `frontier_`; see `BaseAutoML.choose`."""
     entries = find_entries(known_record(estimator), estimator._ensemble)
     if not is_whole_number(row) or not 0 <= row < len(entries):
@@ -66,7 +67,7 @@ def choose(estimator: Any, row: int) -> Any:
     return _with_entry(estimator, entries[row])
 
 
-def _with_entry(estimator: Any, entry: Entry) -> Any:
+def _with_entry(estimator: Model, entry: Entry) -> Model:
     """Return a copy of a fitted estimator with the ensemble of an entry of its frontier."""
     record = known_record(estimator)
     new = derived_copy(estimator, SLIM, (Subject.MODELS, Subject.MEMBERS))
@@ -79,7 +80,7 @@ def _with_entry(estimator: Any, entry: Entry) -> Any:
     return new
 
 
-def known_record(estimator: Any) -> FrontierRecord:
+def known_record(estimator: FittedModel) -> FrontierRecord:
     """Return the record of the frontier.
 
     Raises

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from automl.ensemble.bootstrap import estimate_score
 from automl.ensemble.estimate import Estimate, OutOfFoldRecord
+from automl.ensemble.fitted_model import FittedModel
 from automl.ensemble.frontier import frontier_table
 from automl.ensemble.missing import why_left_out
 from automl.ensemble.selection import Ensemble
@@ -64,7 +65,7 @@ class PartOfSearch:
         del vars(instance)[self._name]
 
 
-class FittedAttributes:
+class FittedAttributes(FittedModel):
     """The computed attributes of both estimators; `BaseAutoML.fit` sets the values that they are computed from."""
 
     _is_classifier: bool

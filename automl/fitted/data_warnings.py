@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from automl.checks.warning import DataWarning, sort_warnings
 from automl.ensemble.estimate import Estimate
+from automl.ensemble.fitted_model import FittedModel
 from automl.expected_score import known_estimate
 from automl.refit.rows import kept_rows, targets_and_weights
 from automl.task.dummy import dummy_score
@@ -19,7 +20,7 @@ from automl.task.task import Task
 _REMEDY = "it needs more rows, or columns that say more about the target"
 
 
-class DataWarnings:
+class DataWarnings(FittedModel):
     """The attribute `warnings_` of both estimators."""
 
     _warnings: Any

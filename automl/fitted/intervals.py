@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from automl.ensemble.conformal import Scores, check_level, needed_units
 from automl.ensemble.coverage import scored_coverage
+from automl.ensemble.fitted_model import FittedModel
 from automl.ensemble.out_of_fold_scores import Records, predict_intervals, predict_sets
 from automl.ensemble.selection import Ensemble
 from automl.errors import InvalidInputError
@@ -95,7 +96,7 @@ def _prepare(estimator: Any, X: Any, what: str) -> tuple[Records, Any]:
     return records, table
 
 
-class Coverage:
+class Coverage(FittedModel):
     """The attribute `coverage_` of both estimators."""
 
     _is_classifier: bool

@@ -7,6 +7,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from automl.checks.predictions import RowPredictions
+from automl.ensemble.fitted_model import FittedModel
 from automl.ensemble.missing import NOT_READ, why_missing
 from automl.ensemble.selection import Ensemble
 from automl.ensemble.threshold import apply_decision
@@ -17,7 +18,7 @@ from automl.task.task import Task
 MetricScore = tuple[str, float, float]
 
 
-class MetricScores:
+class MetricScores(FittedModel):
     """The attribute of both estimators with the scores by each metric."""
 
     @property

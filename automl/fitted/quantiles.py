@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from automl.checks.predictions import RowPredictions
+from automl.ensemble.fitted_model import FittedModel
 from automl.ensemble.missing import NOT_READ, why_missing
 from automl.ensemble.quantile_shift import shifted_by_other_rows
 from automl.ensemble.selection import Ensemble
@@ -22,7 +23,7 @@ Array = NDArray[Any]
 QuantileScore = tuple[float, float, float, float]
 
 
-class Quantiles:
+class Quantiles(FittedModel):
     """The methods and attributes of a regressor that was made with `quantiles`."""
 
     _ensemble: Ensemble

@@ -10,6 +10,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from automl.ensemble.estimate import Estimate
+from automl.ensemble.fitted_model import FittedModel
 from automl.ensemble.further_gain import FurtherGain, forecast_gain
 from automl.ensemble.missing import LIMIT, order_of_rows, why_missing
 from automl.ensemble.score_curve import CurveRecord, ScoreCurve, score_curve
@@ -70,7 +71,7 @@ def describe_gain(more: FurtherGain, score: float, words: MetricWords) -> str:
     return f"{minutes} would probably {verb} the expected {words.name} by about {gain}, to {after} ({interval})."
 
 
-class SearchGains:
+class SearchGains(FittedModel):
     """The expected score over the time of the search, for both estimators."""
 
     _score_curve: Any

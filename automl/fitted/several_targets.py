@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from automl.checks.predictions import RowPredictions
+from automl.ensemble.fitted_model import FittedModel
 from automl.ensemble.missing import NOT_READ, why_missing
 from automl.ensemble.selection import Ensemble
 from automl.task.dummy import dummy_score
@@ -21,7 +22,7 @@ from automl.task.task import Task
 Array = NDArray[Any]
 
 
-class SeveralTargets:
+class SeveralTargets(FittedModel):
     """The attributes of both estimators that describe several targets."""
 
     _ensemble: Ensemble

@@ -8,11 +8,12 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from automl.checks.predictions import RowPredictions
+from automl.ensemble.fitted_model import FittedModel
 from automl.ensemble.frontier import FrontierRecord
 from automl.ensemble.slimming import choose, slim
 
 
-class Slimming:
+class Slimming(FittedModel):
     """Smaller ensembles of the models that are already fitted."""
 
     def slim(
