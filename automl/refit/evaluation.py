@@ -11,8 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automl.ensemble.estimate import OF_FOLD_MODELS, Estimate, OutOfFoldRecord
+from automl.ensemble.fitted_model import FittedModel
 from automl.ensemble.scored_rows import find_units, scored_part
 from automl.ensemble.selection import Ensemble
+from automl.ensemble.slimming import AnyEstimate
 from automl.ensemble.threshold import apply_decision
 from automl.refit.new_rows import seen_rows
 from automl.refit.preparation import seed_of
@@ -27,14 +29,14 @@ COLUMNS = ["fold", "n_train", "n_test", "old", "new"]  # of the scores
 
 
 def evaluate(
-    estimator: Any,
+    estimator: FittedModel,
     X: Any,
     task: Task,
     weights: Mapping[Configuration, float],
     ensemble: Ensemble,
     artifacts: Artifacts,
     notes: list[str],
-) -> tuple[pd.DataFrame, Any]:
+) -> tuple[pd.DataFrame, AnyEstimate]:
     """Return the scores of both models on the folds of the new rows, and the record for the estimate of the new one."""
     fitted = _combine(weights, artifacts, task, ensemble)
     scores = compare(estimator, X, task, fitted, notes)
@@ -55,7 +57,7 @@ def _combine(
     return np.split(decided, np.cumsum([len(part) for part in parts])[:-1])
 
 
-def compare(estimator: Any, X: Any, task: Task, fitted: Sequence[Array], notes: list[str]) -> pd.DataFrame:
+def compare(estimator: FittedModel, X: Any, task: Task, fitted: Sequence[Array], notes: list[str]) -> pd.DataFrame:
     """Return the scores of the old model and of the new configurations on each fold of the new rows."""
     old = estimator._predict(X)
     every = np.arange(len(task.y))
@@ -92,7 +94,7 @@ def _record(task: Task, fitted: Sequence[Array], seed: int) -> OutOfFoldRecord:
     )
 
 
-def of_fold_models(estimate: Any) -> Any:
+def of_fold_models(estimate: AnyEstimate) -> AnyEstimate:
     """Return an estimate, or the record of one, with the note that it is that of the fold models."""
     if not isinstance(estimate, Estimate | OutOfFoldRecord):
         return estimate

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from automl.ensemble.fitted_model import FittedModel
 from automl.ensemble.out_of_fold_scores import Records, known_records
 from automl.errors import InvalidInputError
 from automl.refit.rows import get_rows
 
 
-def records_with_scale(estimator: Any) -> Records | None:
+def records_with_scale(estimator: FittedModel) -> Records | None:
     """Return what intervals and sets are computed from; the first call for a regressor learns the scale and keeps it.
 
     Without the training rows, the scale is learned from the predictions alone.

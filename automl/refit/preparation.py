@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from automl.ensemble.fitted_model import FittedModel
 from automl.errors import InvalidInputError
 from automl.refit.new_rows import check_classes, check_time_column, known_kinds, take_columns
 from automl.task.monotonic import constrain
@@ -26,14 +27,14 @@ from automl.task.validation import check_target, read_target
 _SEEDS = 2**30
 
 
-def seed_of(estimator: Any) -> int:
+def seed_of(estimator: FittedModel) -> int:
     """Return the seed for the training of a fitted estimator on other rows."""
     given = estimator.random_state
     return int(given) % _SEEDS if isinstance(given, Integral) else 0
 
 
 def prepare_new_rows(
-    estimator: Any,
+    estimator: FittedModel,
     data: TrainingData,
     notes: list[str],
     folds: Sequence[Any],
@@ -89,7 +90,7 @@ def prepare_new_rows(
     return expect_noise(constrain(replace(prepared, task=task), estimator), estimator), X
 
 
-def _check_target(estimator: Any, y: Any, X: Any) -> None:
+def _check_target(estimator: FittedModel, y: Any, X: Any) -> None:
     """Check that the target, or the targets, of the new rows can be used, with the classes of the model.
 
     Raises

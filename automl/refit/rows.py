@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from automl.ensemble.fitted_model import FittedModel
 from automl.errors import InvalidInputError
 from automl.task.task import Task
 
@@ -222,7 +223,7 @@ def get_rows(kept: KeptRows | None) -> TrainingRows:
     return kept if isinstance(kept, TrainingRows) else kept.read()
 
 
-def kept_rows(estimator: Any) -> TrainingRows | None:
+def kept_rows(estimator: FittedModel) -> TrainingRows | None:
     """Return the training rows that an estimator has kept, as the table reader reads them; None without them."""
     try:
         return get_rows(getattr(estimator, "_rows", None))

@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 from automl.checks.data_checks import DataChecks
 from automl.ensemble.copies import Subject, derived_copy
 from automl.ensemble.estimate import UNKNOWN, OutOfFoldRecord
+from automl.ensemble.fitted_model import FittedModel
 from automl.ensemble.missing import REFIT
 from automl.ensemble.out_of_fold_scores import OF_REFIT, Records, collect_scores, known_records, of_refit
 from automl.ensemble.quantile_shift import fit_shift
 from automl.ensemble.selection import Ensemble, FoldBag
+from automl.ensemble.slimming import AnyEstimate
 from automl.errors import InvalidInputError, NothingFittedError
 from automl.execute.base import Executor
 from automl.execute.catalog import make_executor
@@ -29,6 +31,7 @@ from automl.execute.processes import warm_up
 from automl.interruption import unless_interrupted
 from automl.refit.evaluation import COLUMNS, evaluate, of_fold_models
 from automl.refit.members import FitFacts, facts_from_folds, replace_models, run_trials, train_on_all_rows
+from automl.refit.model import RefitModel
 from automl.refit.new_rows import keep_reasons
 from automl.refit.preparation import prepare_new_rows, seed_of
 from automl.refit.report import RefitReport
@@ -66,7 +69,7 @@ _UNKNOWN_SECONDS = 60.0  # of a fit, where the model was saved without the histo
 _MAX_FOLD_BYTES = 2**28  # of the fold models that stay in memory after a refit on new rows
 
 
-def refit(estimator: Any, data: TrainingData | None) -> Any:
+def refit(estimator: RefitModel, data: TrainingData | None) -> RefitModel:
     """Return a fitted copy of an estimator whose models were trained on all its rows, or on new rows.
 
     Parameters
@@ -110,7 +113,7 @@ def check_refit_arguments(X: Any, y: Any, sample_weight: Any, groups: Any, time:
         )
 
 
-def _check_libraries(estimator: Any) -> None:
+def _check_libraries(estimator: FittedModel) -> None:
     """Check that the libraries are installed which the members need for their training: it may be more than to predict.
 
     Raises
@@ -127,7 +130,7 @@ def _check_libraries(estimator: Any) -> None:
 
 
 @contextmanager
-def open_workers(estimator: Any, task: Task) -> Iterator[tuple[Executor, Artifacts]]:
+def open_workers(estimator: FittedModel, task: Task) -> Iterator[tuple[Executor, Artifacts]]:
     """Start the workers that the parameters of an estimator describe, on a task."""
     task = replace(task, own=known_components(estimator))
     with temporary_folder(task.table_bytes) as folder:
@@ -147,7 +150,7 @@ def open_workers(estimator: Any, task: Task) -> Iterator[tuple[Executor, Artifac
             executor.shutdown()
 
 
-def _in_workers(estimator: Any, task: Task, train: Callable[[Executor, Artifacts], T]) -> T:
+def _in_workers(estimator: FittedModel, task: Task, train: Callable[[Executor, Artifacts], T]) -> T:
     """Return what a function trains in workers; an interrupt while these end does it no harm."""
     trained: T | None = None
     try:
@@ -161,7 +164,7 @@ def _in_workers(estimator: Any, task: Task, train: Callable[[Executor, Artifacts
     return trained
 
 
-def _known_facts(estimator: Any, train_shares: Sequence[float]) -> dict[Configuration, FitFacts]:
+def _known_facts(estimator: FittedModel, train_shares: Sequence[float]) -> dict[Configuration, FitFacts]:
     """Return what is known about a training of each member on all rows that the estimator was trained on."""
     known = getattr(estimator, "_refit_facts", None)
     if known is not None:
@@ -177,7 +180,7 @@ def _known_facts(estimator: Any, train_shares: Sequence[float]) -> dict[Configur
     return facts
 
 
-def train_on_kept_rows(estimator: Any, deadline: float = float("inf")) -> Any:
+def train_on_kept_rows(estimator: RefitModel, deadline: float = float("inf")) -> RefitModel:
     """Return a fitted copy of an estimator whose members were trained on all rows that it has kept.
 
     Parameters
@@ -234,7 +237,7 @@ class Member:
     configuration: Configuration
 
 
-def _on_new_rows(estimator: Any, data: TrainingData) -> Any:
+def _on_new_rows(estimator: RefitModel, data: TrainingData) -> RefitModel:
     notes: list[str] = []
     prepared, X = prepare_new_rows(estimator, data, notes, _folds(estimator, data))
     if prepared.positions is not None:
@@ -270,11 +273,11 @@ class _Trained:
     fold_bags: list[FoldBag] | None
     conformal: Records | None
     scores: pd.DataFrame
-    estimate: Any
+    estimate: AnyEstimate
 
 
 def _train_on_new_rows(
-    estimator: Any,
+    estimator: FittedModel,
     X: Any,
     task: Task,
     members: list[Member],
@@ -328,13 +331,13 @@ def _train_on_new_rows(
     return _Trained(replace(ensemble, bags=bags), len(models), facts, fold_bags, conformal, scores, estimate)
 
 
-def get_shares(estimator: Any) -> Sequence[float]:
+def get_shares(estimator: FittedModel) -> Sequence[float]:
     """Return the shares of the rows on which the folds of the search were trained, as far as they are known."""
     n_splits = int(getattr(estimator, "n_splits_", 2))
     return [1 - 1 / max(2, n_splits)] * n_splits
 
 
-def _folds(estimator: Any, data: TrainingData) -> list[Any]:
+def _folds(estimator: FittedModel, data: TrainingData) -> list[Any]:
     """Return the values of `cv` for new rows: the folds of the estimator, or else five, where the rows allow them.
 
     Pairs of row numbers belong to the old table. Rare classes or few groups may allow fewer than five folds only.
@@ -351,7 +354,7 @@ def _fold_limit(expected: Mapping[Configuration, FitFacts], member: Member, grow
     return FitFacts(None, known.seconds * growth).limit(member.configuration)
 
 
-def find_members(estimator: Any, task: Task, notes: list[str]) -> list[Member]:
+def find_members(estimator: FittedModel, task: Task, notes: list[str]) -> list[Member]:
     """Return the members that the table of the new rows allows, with their configurations completed for this table."""
     try:
         space = build_space(
@@ -412,7 +415,7 @@ def _with_own_shift(
     return replace(ensemble, quantile_shift=shift)
 
 
-def _copy_with(estimator: Any, prepared: PreparedTask, trained: _Trained, notes: list[str]) -> Any:
+def _copy_with(estimator: RefitModel, prepared: PreparedTask, trained: _Trained, notes: list[str]) -> RefitModel:
     """Return a copy of the estimator with the reader, the rows and the ensemble of the new rows."""
     new, reader = derived_copy(estimator, REFIT, (Subject.MODELS, Subject.MEMBERS, Subject.ROWS)), prepared.reader
     keep_reasons(reader, estimator._reader)
