@@ -18,6 +18,7 @@ from automl.drift.report import COLUMNS, DriftReport
 from automl.drift.sketch import ColumnSketch, TableSketch, is_category, main_output, n_codes, sketch_table
 from automl.errors import InvalidInputError
 from automl.plurals import cell_number, plural
+from automl.refit.model import ModelWithRows
 from automl.refit.rows import MissingRowsError, TrainingRows, get_rows
 from automl.task.table_validation import check_table
 from automl.task.validation import is_number, is_whole_number, table_errors
@@ -30,8 +31,14 @@ Array = NDArray[Any]
 _SHOWN = 5  # names in a note
 
 
+class SketchedModel(ModelWithRows):
+    """A fitted estimator that may keep the sketch of its training rows; it declares types only."""
+
+    _sketch: TableSketch | None
+
+
 def check_drift(
-    estimator: Any, X_new: Any, X_train: Any, level: float, adversarial: bool, random_state: int
+    estimator: SketchedModel, X_new: Any, X_train: Any, level: float, adversarial: bool, random_state: int
 ) -> DriftReport:
     """Compare new rows with the training rows; see `DriftCheck.check_drift`."""
     if not is_number(level) or not 0 < level < 1:
@@ -59,7 +66,7 @@ def check_drift(
     return DriftReport(n_new, sketch.n_rows, table, float(level), auc, p, share, tuple(notes))
 
 
-def make_sketch(estimator: Any) -> TableSketch:
+def make_sketch(estimator: SketchedModel) -> TableSketch:
     """Return the sketch of the training rows of a fitted estimator, which keeps it.
 
     The sketch is made when it is first needed, so that `fit` takes no time for it.
@@ -69,13 +76,14 @@ def make_sketch(estimator: Any) -> TableSketch:
     MissingRowsError
         If neither sketch nor rows are there.
     """
-    if vars(estimator).get("_sketch") is None:
-        estimator._sketch = sketch_table(estimator._reader.columns_, get_rows(vars(estimator).get("_rows")))
-    sketch: TableSketch = estimator._sketch
+    sketch: TableSketch | None = vars(estimator).get("_sketch")
+    if sketch is None:
+        rows = get_rows(vars(estimator).get("_rows"))
+        sketch = estimator._sketch = sketch_table(estimator._reader.columns_, rows)
     return sketch
 
 
-def _find_sketch(estimator: Any, old: TrainingRows | None) -> TableSketch:
+def _find_sketch(estimator: SketchedModel, old: TrainingRows | None) -> TableSketch:
     """Return the sketch that the estimator keeps, or else that of the training table of the user."""
     try:
         return make_sketch(estimator)
@@ -111,7 +119,7 @@ class _NewCells:
     problem: str = ""
 
 
-def _read(estimator: Any, X: Any, argument: str) -> Any:
+def _read(estimator: SketchedModel, X: Any, argument: str) -> Any:
     try:
         with table_errors():
             return estimator._reader.transform(check_table(X))
@@ -119,7 +127,7 @@ def _read(estimator: Any, X: Any, argument: str) -> Any:
         raise InvalidInputError(f"{argument}: {error}") from error
 
 
-def _read_columns(estimator: Any, X: Any) -> tuple[dict[int, _NewCells], list[str]]:
+def _read_columns(estimator: SketchedModel, X: Any) -> tuple[dict[int, _NewCells], list[str]]:
     """Return the new cells of each used column by its number, and notes about the columns of the table.
 
     Raises
@@ -208,7 +216,7 @@ def _test(n_rows: int, sketch: ColumnSketch, cells: _NewCells) -> ColumnTest:
 
 
 def _samples(
-    estimator: Any, X_new: Any, old: TrainingRows | None, cells: Mapping[int, _NewCells], n_new: int
+    estimator: SketchedModel, X_new: Any, old: TrainingRows | None, cells: Mapping[int, _NewCells], n_new: int
 ) -> tuple[tuple[Any, Any] | None, str]:
     """Return the old rows and the new rows for the adversarial model, or None and why there are none."""
     if any(each.problem for each in cells.values()):

@@ -7,7 +7,7 @@ from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
-from automl.drift.check import check_drift
+from automl.drift.check import SketchedModel, check_drift
 from automl.drift.report import DriftReport
 from automl.errors import DriftWarning
 from pipelines.table.raw import as_table
@@ -16,7 +16,7 @@ _WARNING_LEVEL = 0.001  # for each call of a prediction, of which there may be m
 _LEAST_ROWS = 20
 
 
-class DriftCheck:
+class DriftCheck(SketchedModel):
     """The check of new rows against the training rows of a fitted estimator."""
 
     def check_drift(
