@@ -8,11 +8,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from automl.errors import InvalidInputError
 from automl.retune.rows import GivenRows
-from automl.retune.run import retune
+from automl.retune.run import RetunedModel, retune
 from automl.task.prepare import TrainingData
 
 
-class Retuning:
+class Retuning(RetunedModel):
     """A short search on old and new rows, which starts with the configurations of a fitted estimator."""
 
     def retune(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from automl.ensemble.fitted_model import FittedModel
 from automl.errors import InvalidInputError
 from automl.plurals import short_number
 from automl.refit.members import run_trials
@@ -21,7 +21,9 @@ from automl.trials.trial import Trial
 _FEWEST_TRAINED = 10  # new rows that a model is trained on
 
 
-def do_old_rows_help(estimator: Any, task: Task, is_new: NDArray[np.bool_], seconds: float, notes: list[str]) -> bool:
+def do_old_rows_help(
+    estimator: FittedModel, task: Task, is_new: NDArray[np.bool_], seconds: float, notes: list[str]
+) -> bool:
     """Return whether a model of old and new rows predicts new rows better than a model of new rows alone.
 
     Where the target depends on the columns in another way than before, old rows do harm. Both models have the

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
+from automl.ensemble.fitted_model import FittedModel
 from automl.errors import InvalidInputError
 from automl.plurals import plural
 from automl.refit.new_rows import MAX_DUPLICATES, check_time_column, row_hashes, take_columns
@@ -74,7 +75,7 @@ class JoinedRows:
     folds: list[Any]
 
 
-def join_rows(estimator: Any, given: GivenRows, notes: list[str]) -> JoinedRows:
+def join_rows(estimator: FittedModel, given: GivenRows, notes: list[str]) -> JoinedRows:
     """Check the old and the new rows, join them, and choose the rows to compare the models on.
 
     Parameters
@@ -120,7 +121,7 @@ def join_rows(estimator: Any, given: GivenRows, notes: list[str]) -> JoinedRows:
     return JoinedRows(data, n_old, holdout, held[places], places, np.unique(units, return_inverse=True)[1], folds)
 
 
-def _join(estimator: Any, given: GivenRows, notes: list[str]) -> TrainingData:
+def _join(estimator: FittedModel, given: GivenRows, notes: list[str]) -> TrainingData:
     """Return the old rows followed by the new rows, with the columns of the model."""
     reader, layout, new, old = estimator._reader, estimator._ensemble.targets, given.new, given.old
     table = check_table(new.X)
@@ -275,7 +276,13 @@ def _checked(argument: str, check: Any, *arguments: Any) -> Any:
 
 
 def _folds(
-    estimator: Any, data: TrainingData, by_time: bool, groups: Array | None, holdout: Mask, n_old: int, notes: list[str]
+    estimator: FittedModel,
+    data: TrainingData,
+    by_time: bool,
+    groups: Array | None,
+    holdout: Mask,
+    n_old: int,
+    notes: list[str],
 ) -> list[Any]:
     """Return the values of the argument `cv` to try.
 
@@ -302,7 +309,7 @@ def _folds(
 
 
 def _folds_of_new_rows(
-    estimator: Any, data: TrainingData, groups: Array | None, holdout: Mask, new: NDArray[np.intp]
+    estimator: FittedModel, data: TrainingData, groups: Array | None, holdout: Mask, new: NDArray[np.intp]
 ) -> list[Fold]:
     layout, classification = estimator._ensemble.targets, estimator._is_classifier
     y = (

@@ -5,19 +5,21 @@ from __future__ import annotations
 import logging
 import time
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
 from automl.arguments import check_arguments, check_budget
+from automl.drift.methods import DriftCheck
 from automl.ensemble.slimming import reading_milliseconds
 from automl.ensemble.threshold import apply_decision
 from automl.errors import InvalidInputError, NothingFittedError
 from automl.execute.processes import warm_up
 from automl.fitting import search_and_keep
 from automl.interruption import unless_interrupted
+from automl.refit.model import ModelWithRows
 from automl.refit.new_rows import keep_reasons, seen_rows
 from automl.refit.preparation import prepare_new_rows, seed_of
 from automl.refit.report import NOT_COMPARED
@@ -47,7 +49,16 @@ _UNSEEN = "the models of the folds predict, which have not seen the newest rows"
 _DURING_SEARCH = {"max_processor_seconds": None, "store": None, "guard": None, "objectives": ("score",)}
 
 
-def retune(estimator: Any, given: GivenRows, seconds: float | None, max_trials: int | None) -> Any:
+class RetunedModel(DriftCheck):
+    """A fitted estimator with the check of drift, whose settings `retune` keeps, and the report of `retune`."""
+
+    retune_report_: RetuneReport
+
+
+RetuneModel = TypeVar("RetuneModel", bound=RetunedModel)
+
+
+def retune(estimator: RetuneModel, given: GivenRows, seconds: float | None, max_trials: int | None) -> RetuneModel:
     """Return a fitted copy of an estimator after a short search on old and new rows; see `Retuning.retune`.
 
     Raises
@@ -75,7 +86,7 @@ def retune(estimator: Any, given: GivenRows, seconds: float | None, max_trials: 
     of_search = None if seconds is None else share * seconds
     budget = Budget(of_search, max_trials, started, argument=SecondsArgument("seconds", share))
     own = {"time_budget": budget.seconds, "max_trials": max_trials} | _DURING_SEARCH
-    searched = clone(estimator).set_params(**own)
+    searched: RetuneModel = clone(estimator).set_params(**own)
     check_arguments(searched.get_params(deep=False), searched._is_classifier)
     reading = partial(reading_milliseconds, X, prepared.reader)
     search_and_keep(searched, prepared, budget, seed_of(estimator), reading, earlier=_earlier(estimator))
@@ -108,7 +119,7 @@ def retune(estimator: Any, given: GivenRows, seconds: float | None, max_trials: 
     return new
 
 
-def _prepare(estimator: Any, given: GivenRows, notes: list[str]) -> tuple[JoinedRows, PreparedTask, Any]:
+def _prepare(estimator: RetunedModel, given: GivenRows, notes: list[str]) -> tuple[JoinedRows, PreparedTask, Any]:
     """Check the rows; return them, their task without the newest rows, and their table with the model's columns."""
     joined = join_rows(estimator, given, notes)
     prepared, X = prepare_new_rows(estimator, joined.data, notes, joined.folds, joined.holdout)
@@ -117,7 +128,7 @@ def _prepare(estimator: Any, given: GivenRows, notes: list[str]) -> tuple[Joined
     return joined, prepared, X
 
 
-def _earlier(estimator: Any) -> list[Configuration]:
+def _earlier(estimator: RetunedModel) -> list[Configuration]:
     """Return the configurations of the old model: the members of its ensemble, then the next best of its search."""
     members = sorted(estimator._ensemble.bags, key=lambda bag: -bag.weight)
     history = vars(estimator).get("history_")
@@ -126,7 +137,13 @@ def _earlier(estimator: Any) -> list[Configuration]:
 
 
 def _compare(
-    old: Any, new: Any, X: Any, prepared: PreparedTask, joined: JoinedRows, seconds: float, notes: list[str]
+    old: ModelWithRows,
+    new: ModelWithRows,
+    X: Any,
+    prepared: PreparedTask,
+    joined: JoinedRows,
+    seconds: float,
+    notes: list[str],
 ) -> tuple[PairedScores, int]:
     """Return the scores of both models on the newest rows that the old model was not trained on, and their number."""
     holdout = prepared.task.holdout
@@ -148,7 +165,7 @@ def _compare(
     return compare_predictions(metric, y, before, after, weights, units, seed_of(old), seconds), len(places)
 
 
-def _train_on_all_rows(searched: Any, deadline: float, notes: list[str]) -> tuple[Any, int]:
+def _train_on_all_rows(searched: RetuneModel, deadline: float, notes: list[str]) -> tuple[RetuneModel, int]:
     """Return the model of the search after its members were trained on all rows, and the number of such models."""
     try:
         new = unless_interrupted(partial(train_on_kept_rows, searched, deadline), _UNSEEN)
