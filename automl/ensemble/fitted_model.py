@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from numpy.typing import NDArray
@@ -39,14 +39,14 @@ class FittedModel:
     store: str | os.PathLike[str] | None
     random_state: Any
     verbose: int
-    positive_label: Any
+    include: Sequence[str] | Mapping[str, Sequence[str]]
+    exclude: Sequence[str] | Mapping[str, Sequence[str]]
     # The models, and what reads the tables and scores the predictions for them.
     _ensemble: Ensemble
     _reader: TableReader
     _metric: Metric
     _target_name: str | None
     _split_arguments: Mapping[str, Any]
-    classes_: Any  # of a classifier: an array; for several targets, a list of arrays
     feature_names_in_: NDArray[Any]
     n_features_in_: int
     scorer_: Any
@@ -63,6 +63,12 @@ class FittedModel:
     _frontier: FrontierRecord | None
     _score_curve: CurveRecord | ScoreCurve | None
     _single_scores: SingleScores | None
+    _has_warned_of_intervals: bool
+    # Of a classifier; `positive_label` is None for other models.
+    positive_label: Any
+    classes_: Any  # an array; for several targets, a list of arrays
+    decision_threshold_: float
+    _positive_code: Callable[[], int]
     # Methods.
     _predict: Callable[[Any], NDArray[Any]]
     get_params: Callable[..., dict[str, Any]]

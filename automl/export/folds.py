@@ -9,6 +9,7 @@ from typing import Any
 
 from sklearn.model_selection import TimeSeriesSplit
 
+from automl.ensemble.fitted_model import FittedModel
 from automl.ensemble.missing import order_of_rows
 from automl.export.code import Script
 
@@ -27,7 +28,7 @@ _NO_SCORE = """    if arguments.test is None and groups is None:
 """
 
 
-def add_remarks(estimator: Any, script: Script) -> None:
+def add_remarks(estimator: FittedModel, script: Script) -> None:
     """Add what the script does with weights, folds and probabilities in another way than the search."""
     given, ensemble = _arguments(estimator), estimator._ensemble
     if given.get("sample_weight"):
@@ -58,13 +59,12 @@ def add_remarks(estimator: Any, script: Script) -> None:
         script.remark("the search had folds of its own (cv); this script has five folds")
     if getattr(ensemble, "calibration", None) is not None:
         script.remark("the probabilities of the model are calibrated; those of this script are not")
-    if getattr(ensemble, "decision_weights", None) is not None:
-        two = len(ensemble.decision_weights) == 2
-        threshold = f" of {estimator.decision_threshold_:.4g}" if two else ""
+    if (weights := getattr(ensemble, "decision_weights", None)) is not None:
+        threshold = f" of {estimator.decision_threshold_:.4g}" if len(weights) == 2 else ""
         script.remark(f"the model has a decision threshold{threshold}; this script predicts the most probable class")
 
 
-def splitter(estimator: Any, is_classification: bool, script: Script) -> str:
+def splitter(estimator: FittedModel, is_classification: bool, script: Script) -> str:
     """Return the code of five folds that divide the rows as the search has divided them.
 
     The main function has fewer folds where there are fewer groups.
@@ -83,7 +83,7 @@ def splitter(estimator: Any, is_classification: bool, script: Script) -> str:
     return script.call("sklearn.model_selection", "StratifiedKFold" if is_classification else "KFold", "5", **shuffle)
 
 
-def with_groups(main: str, estimator: Any) -> str:
+def with_groups(main: str, estimator: FittedModel) -> str:
     """Return the code of the main function for a model with or without groups."""
     if not _arguments(estimator).get("groups") or _is_in_time_order(estimator):
         parts = {
@@ -108,12 +108,12 @@ def with_groups(main: str, estimator: Any) -> str:
     )
 
 
-def _is_in_time_order(estimator: Any) -> bool:
+def _is_in_time_order(estimator: FittedModel) -> bool:
     """Return whether the search has trained on older rows and scored newer rows."""
     return order_of_rows(estimator) in ("time", "cv")
 
 
-def _arguments(estimator: Any) -> Mapping[str, Any]:
+def _arguments(estimator: FittedModel) -> Mapping[str, Any]:
     """Return what the arguments of `fit` said about the rows."""
     found: Mapping[str, Any] = vars(estimator).get("_split_arguments", {})
     return found

@@ -8,6 +8,7 @@ from typing import Any
 
 from sklearn.metrics import get_scorer_names
 
+from automl.ensemble.fitted_model import FittedModel
 from automl.errors import InvalidInputError
 from automl.export.code import Script, call_code, docstring, indent, list_code, make_pipeline_code, one_line, quote
 from automl.export.columns import Columns, constant, raw_names, read_code, text_names
@@ -87,7 +88,7 @@ _READ = '''def read_columns(table):
 _DIFFERENCES = "Differences to the model of the search:\n\n"
 
 
-def python_script(estimator: Any, name: str = "pipeline.py") -> str:
+def python_script(estimator: FittedModel, name: str = "pipeline.py") -> str:
     """Return a script that trains the pipeline with the largest weight of the ensemble.
 
     Parameters
@@ -198,7 +199,7 @@ def _text_branch(n_components: int, numeric: str, script: Script) -> str:
 
 
 def _assemble(
-    estimator: Any,
+    estimator: FittedModel,
     family: str,
     script: Script,
     columns: Columns,
@@ -264,7 +265,7 @@ def _assemble(
     return code
 
 
-def _scoring(estimator: Any, kind: str, script: Script) -> str:
+def _scoring(estimator: FittedModel, kind: str, script: Script) -> str:
     """Return the name of the scorer of one target."""
     scorer = deciding_scorer(estimator.scoring)
     scoring: str = default_scoring(kind) if callable(scorer) else estimator._metric.name
@@ -276,7 +277,7 @@ def _scoring(estimator: Any, kind: str, script: Script) -> str:
     return scoring
 
 
-def _target_constants(estimator: Any, scoring: str, script: Script) -> list[str]:
+def _target_constants(estimator: FittedModel, scoring: str, script: Script) -> list[str]:
     """Return the code of the constants of one target: its classes, the scorer, and the folds."""
     found, classes = [], getattr(estimator, "classes_", None)
     if classes is not None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from automl.ensemble.fitted_model import FittedModel
 from automl.export.code import Raw, Script, call_code, list_code, quote
 from automl.export.columns import constant
 from automl.export.folds import splitter
@@ -148,7 +149,7 @@ if __name__ == "__main__":
 '''
 
 
-def target_scoring(estimator: Any, layout: TargetLayout, script: Script) -> str:
+def target_scoring(estimator: FittedModel, layout: TargetLayout, script: Script) -> str:
     """Return the name of the scorer of each target."""
     if isinstance(estimator._metric.scorer, TargetsScorer):
         return str(estimator._metric.scorer.name)
@@ -157,7 +158,7 @@ def target_scoring(estimator: Any, layout: TargetLayout, script: Script) -> str:
     return scoring
 
 
-def target_constants(estimator: Any, layout: TargetLayout, scoring: str, script: Script) -> list[str]:
+def target_constants(estimator: FittedModel, layout: TargetLayout, scoring: str, script: Script) -> list[str]:
     """Return the code of the constants: names of the targets, their classes, the scorer, and the folds."""
     found = [constant("TARGETS", list(layout.names))]
     if layout.is_classification:
