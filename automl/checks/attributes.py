@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from automl.checks.labels import suspect_table
 from automl.checks.predictions import RowPredictions
 from automl.ensemble.fitted_model import FittedModel
 from automl.ensemble.missing import NOT_READ, why_missing
-from automl.ensemble.selection import Ensemble
 
 
 class SuspectLabels(FittedModel):
     """The attribute `suspect_labels_` of the classifier."""
 
-    _row_predictions: Any
-    classes_: NDArray[Any]
-    _ensemble: Ensemble
+    _row_predictions: RowPredictions | None
 
     @property
     def suspect_labels_(self) -> pd.DataFrame:

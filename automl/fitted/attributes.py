@@ -17,12 +17,11 @@ from automl.ensemble.estimate import Estimate, OutOfFoldRecord
 from automl.ensemble.fitted_model import FittedModel
 from automl.ensemble.frontier import frontier_table
 from automl.ensemble.missing import why_left_out
-from automl.ensemble.selection import Ensemble
 from automl.ensemble.slimming import known_record
+from automl.guard import Guard
 from automl.persistence import check_loaded
 from automl.trials.leaderboard import make_cv_results, make_leaderboard
 from pipelines.labels import LabelDecoder, TargetsDecoder
-from pipelines.table.reader import TableReader
 from pipelines.table.summary import summarize
 
 Array = NDArray[Any]
@@ -68,9 +67,7 @@ class PartOfSearch:
 class FittedAttributes(FittedModel):
     """The computed attributes of both estimators; `BaseAutoML.fit` sets the values that they are computed from."""
 
-    _is_classifier: bool
-    _reader: TableReader
-    _ensemble: Ensemble
+    guard: float | Guard | None
     _estimate: Any = PartOfSearch()
     _guard_curve: Any = PartOfSearch()
     _frontier: Any = PartOfSearch()
@@ -78,8 +75,6 @@ class FittedAttributes(FittedModel):
     _warnings: Any = PartOfSearch()
     _score_curve: Any = PartOfSearch()
     history_: Any = PartOfSearch()
-    n_splits_: int
-    classes_: Array
 
     @property
     def leaderboard_(self) -> pd.DataFrame:
@@ -368,7 +363,7 @@ class FittedAttributes(FittedModel):
         return Pipeline([("table", copy.deepcopy(self._reader.fixed())), *steps, (name, model)])
 
 
-def _why_no_guard_curve(estimator: Any) -> str:
+def _why_no_guard_curve(estimator: FittedAttributes) -> str:
     if estimator.guard is None:
         return "without the argument guard, for example guard=0.1"
     if "retune_report_" in vars(estimator):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from automl.energy import Energy, estimated_energy
+from automl.ensemble.fitted_model import FittedModel
 from automl.plurals import short_number
 from automl.trials.history import RunHistory
 from automl.trials.trial_costs import Fate, trial_costs
@@ -57,7 +57,7 @@ def _shares(seconds: pd.Series) -> pd.Series:
     return seconds / (seconds.sum() or 1.0)
 
 
-def costs_line(estimator: Any) -> str:
+def costs_line(estimator: Costs) -> str:
     """Return the costs of a fitted estimator in one line; empty where the processor seconds are not known."""
     table = estimator.costs_
     seconds = table["processor_seconds"].sum(skipna=False)
@@ -74,7 +74,7 @@ def costs_line(estimator: Any) -> str:
     return f"costs: {'; '.join(parts)}"
 
 
-class Costs:
+class Costs(FittedModel):
     """The costs of a search."""
 
     @property

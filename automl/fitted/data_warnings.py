@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
@@ -12,6 +11,7 @@ from automl.checks.warning import DataWarning, sort_warnings
 from automl.ensemble.estimate import Estimate
 from automl.ensemble.fitted_model import FittedModel
 from automl.expected_score import known_estimate
+from automl.refit.model import ModelWithRows
 from automl.refit.rows import kept_rows, targets_and_weights
 from automl.task.dummy import dummy_score
 from automl.task.metric_words import MetricWords
@@ -20,10 +20,8 @@ from automl.task.task import Task
 _REMEDY = "it needs more rows, or columns that say more about the target"
 
 
-class DataWarnings(FittedModel):
+class DataWarnings(ModelWithRows):
     """The attribute `warnings_` of both estimators."""
-
-    _warnings: Any
 
     @property
     def warnings_(self) -> list[DataWarning]:
@@ -54,7 +52,7 @@ class DataWarnings(FittedModel):
         return sort_warnings([*self._warnings, *constant_warnings(self, known_estimate(self))])
 
 
-def constant_warnings(estimator: Any, estimate: Estimate | None) -> list[DataWarning]:
+def constant_warnings(estimator: FittedModel, estimate: Estimate | None) -> list[DataWarning]:
     """Return a warning if a fitted estimator may be no better than a constant prediction, and one for each such target.
 
     Parameters
@@ -74,7 +72,7 @@ def constant_warnings(estimator: Any, estimate: Estimate | None) -> list[DataWar
     return [DataWarning("no_better_than_constant", None, f"{text}; {_REMEDY}", "high") for text in found]
 
 
-def _of_ensemble(estimator: Any, estimate: Estimate | None) -> str:
+def _of_ensemble(estimator: FittedModel, estimate: Estimate | None) -> str:
     """Return what a comparison of the whole score with that of a constant says; empty where the model is better."""
     words = MetricWords.of(estimator._metric.name)
     if estimate is not None and math.isfinite(estimate.low):
@@ -96,7 +94,7 @@ def _of_ensemble(estimator: Any, estimate: Estimate | None) -> str:
     return f"the model {verb} no better than a constant prediction: {score}, {than}"
 
 
-def keep_constant(estimator: Any, task: Task, scoring: Callable[..., tuple[float | None, str]]) -> None:
+def keep_constant(estimator: FittedModel, task: Task, scoring: Callable[..., tuple[float | None, str]]) -> None:
     """Keep what `constant_score` returns for an estimator that holds neither scores on some rows nor their target.
 
     Parameters
@@ -108,7 +106,7 @@ def keep_constant(estimator: Any, task: Task, scoring: Callable[..., tuple[float
         estimator._constant = scoring(estimator._metric, *targets_and_weights(task))
 
 
-def constant_score(estimator: Any) -> tuple[float | None, str]:
+def constant_score(estimator: FittedModel) -> tuple[float | None, str]:
     """Return the score of the best constant prediction, and what it predicts.
 
     It is that of the rows that the estimate scores, as far as these are known.

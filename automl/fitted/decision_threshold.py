@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from automl.ensemble.selection import Ensemble
+from automl.ensemble.fitted_model import FittedModel
 from automl.ensemble.threshold import threshold_of_weights, weights_of_threshold
 from automl.errors import InvalidInputError
 from automl.task.positive_class import positive_code
 from automl.task.validation import is_number
 
 
-class DecisionThreshold:
+class DecisionThreshold(FittedModel):
     """The attribute `decision_threshold_` of the classifier."""
-
-    _ensemble: Ensemble
-    classes_: NDArray[Any]
-    positive_label: Any
 
     @property
     def decision_threshold_(self) -> float:

@@ -19,6 +19,7 @@ from automl.ensemble.selection import Ensemble
 from automl.errors import InvalidInputError
 from automl.explain.predictions import out_of_fold_rows
 from automl.refit.interval_scale import records_with_scale
+from automl.refit.model import ModelWithRows
 from automl.task.quantiles import refuse_quantiles
 from automl.task.table_validation import check_table, check_width
 from automl.task.unread_cells import warn_of_unread
@@ -37,7 +38,7 @@ class OfOtherTask:
         raise AttributeError(self._message)
 
 
-def intervals(estimator: Any, X: Any, level: float) -> tuple[Array, Array]:
+def intervals(estimator: FittedModel, X: Any, level: float) -> tuple[Array, Array]:
     """Return the predictions, and the ends of the intervals; each model predicts once.
 
     Returns
@@ -51,7 +52,9 @@ def intervals(estimator: Any, X: Any, level: float) -> tuple[Array, Array]:
         return predict_intervals(records, estimator._ensemble, table, level)
 
 
-def class_sets(estimator: Any, X: Any, level: float, by_class: bool = False) -> tuple[Array, list[NDArray[np.bool_]]]:
+def class_sets(
+    estimator: FittedModel, X: Any, level: float, by_class: bool = False
+) -> tuple[Array, list[NDArray[np.bool_]]]:
     """Return the probabilities, and the sets of each target, shape (n_samples, n_classes); each model predicts once."""
     level = check_level(level)
     records, table = _prepare(estimator, X, "sets")
@@ -59,7 +62,7 @@ def class_sets(estimator: Any, X: Any, level: float, by_class: bool = False) -> 
         return predict_sets(records, estimator._ensemble, table, level, by_class)
 
 
-def records_for(estimator: Any, what: str) -> Records:
+def records_for(estimator: FittedModel, what: str) -> Records:
     """Return what intervals and sets are computed from.
 
     Raises
@@ -81,7 +84,7 @@ def records_for(estimator: Any, what: str) -> Records:
     return records
 
 
-def _prepare(estimator: Any, X: Any, what: str) -> tuple[Records, Any]:
+def _prepare(estimator: FittedModel, X: Any, what: str) -> tuple[Records, Any]:
     """Return the records, and the table as the ensemble takes it; warn once if the result is approximate."""
     records = records_for(estimator, what)
     X = check_table(X)
@@ -96,10 +99,8 @@ def _prepare(estimator: Any, X: Any, what: str) -> tuple[Records, Any]:
     return records, table
 
 
-class Coverage(FittedModel):
+class Coverage(ModelWithRows):
     """The attribute `coverage_` of both estimators."""
-
-    _is_classifier: bool
 
     @property
     def coverage_(self) -> pd.DataFrame:
@@ -197,8 +198,6 @@ class Intervals(Coverage):
 class ClassSets(Coverage):
     """The method `predict_set` of the classifier."""
 
-    classes_: Any
-    _ensemble: Ensemble
     predict_interval = OfOtherTask("AutoMLClassifier predicts classes and has no predict_interval; use predict_set")
 
     def predict_set(self, X: Any, level: float = 0.9, by_class: bool = False) -> Any:

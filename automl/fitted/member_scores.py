@@ -9,16 +9,14 @@ from typing import Any
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from automl.ensemble.selection import Ensemble, FoldBag
+from automl.ensemble.fitted_model import FittedModel, Model
+from automl.ensemble.selection import FoldBag
 from automl.explain.parts import encode_target
 from automl.task.own_objects import check_loaded
 
 
-class MemberScores:
+class MemberScores(FittedModel):
     """The method `score_members` of both estimators."""
-
-    _ensemble: Ensemble
-    scorer_: Any
 
     def score_members(self, X: Any, y: Any, sample_weight: Any = None) -> pd.DataFrame:
         """
@@ -69,10 +67,11 @@ class MemberScores:
         return board
 
 
-def _alone(estimator: Any, bag: FoldBag) -> Any:
+def _alone(estimator: Model, bag: FoldBag) -> Model:
     """Return a copy of a fitted estimator whose ensemble has a single member."""
     alone = copy.copy(estimator)
     members = [replace(bag, weight=1.0)]
-    plain = {"calibration": None, "decision_weights": None, "quantile_shift": None}
-    alone._ensemble = replace(estimator._ensemble, bags=members, **plain)
+    alone._ensemble = replace(
+        estimator._ensemble, bags=members, calibration=None, decision_weights=None, quantile_shift=None
+    )
     return alone

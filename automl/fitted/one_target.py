@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from automl.ensemble.fitted_model import FittedModel
 from automl.ensemble.selection import Ensemble
 from automl.task.metrics import Metric, default_scoring, make_metric
 from automl.task.target_metrics import TargetsScorer
@@ -51,12 +52,13 @@ class OneTarget:
         return self._metric.scorer
 
 
-def each_target(estimator: Any) -> list[OneTarget]:
+def each_target(estimator: FittedModel) -> list[OneTarget]:
     """Return the targets of an estimator of several targets.
 
     The metric of a target is that of the search; the default one where `scoring` scores all targets at once.
     """
     layout, metric = estimator._ensemble.targets, estimator._metric
+    assert layout is not None, "the estimator has several targets"
     classes = [np.asarray(own) for own in estimator.classes_] if estimator._is_classifier else [None] * layout.n_targets
     found = []
     for j, (name, labels) in enumerate(zip(layout.names, classes, strict=True)):

@@ -26,9 +26,6 @@ QuantileScore = tuple[float, float, float, float]
 class Quantiles(FittedModel):
     """The methods and attributes of a regressor that was made with `quantiles`."""
 
-    _ensemble: Ensemble
-    _predict: Any
-
     def predict_quantiles(self, X: Any) -> Array:
         """
         Predict the quantiles of the target for each row.

@@ -20,7 +20,7 @@ from automl.task.metric_words import MetricWords
 from automl.task.own_objects import check_loaded
 
 
-def known_scores_over_time(estimator: Any) -> pd.DataFrame | None:
+def known_scores_over_time(estimator: SearchGains) -> pd.DataFrame | None:
     """Return `score_over_time_` of a fitted estimator; None where it has none."""
     try:
         table: pd.DataFrame = estimator.score_over_time_
@@ -29,7 +29,7 @@ def known_scores_over_time(estimator: Any) -> pd.DataFrame | None:
     return table
 
 
-def scores_over_measured_seconds(estimator: Any) -> pd.DataFrame | None:
+def scores_over_measured_seconds(estimator: SearchGains) -> pd.DataFrame | None:
     """Return `score_over_time_` with the measured seconds of all trials; None where there is none.
 
     The attribute of a repeatable run counts the usual seconds of its trials.
@@ -41,7 +41,7 @@ def scores_over_measured_seconds(estimator: Any) -> pd.DataFrame | None:
     return table.assign(seconds=table["seconds"] * (measured / table["seconds"].iloc[-1]))
 
 
-def further_gain_sentence(estimator: Any, seconds: float = 600.0) -> str:
+def further_gain_sentence(estimator: FittedModel, seconds: float = 600.0) -> str:
     """Say what a longer search would probably gain; empty where that is not known without slow computations."""
     curve, estimate = (vars(estimator).get(name) for name in ("_score_curve", "_estimate"))
     if not isinstance(curve, ScoreCurve) or not curve.points or not isinstance(estimate, Estimate):
@@ -73,8 +73,6 @@ def describe_gain(more: FurtherGain, score: float, words: MetricWords) -> str:
 
 class SearchGains(FittedModel):
     """The expected score over the time of the search, for both estimators."""
-
-    _score_curve: Any
 
     @property
     def score_over_time_(self) -> pd.DataFrame:
@@ -169,7 +167,7 @@ class SearchGains(FittedModel):
         return self._score_curve
 
 
-def _why_no_curve(estimator: Any) -> str:
+def _why_no_curve(estimator: FittedModel) -> str:
     order = order_of_rows(estimator)
     if order in ("time", "cv"):
         return (

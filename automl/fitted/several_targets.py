@@ -25,8 +25,6 @@ Array = NDArray[Any]
 class SeveralTargets(FittedModel):
     """The attributes of both estimators that describe several targets."""
 
-    _ensemble: Ensemble
-
     @property
     def n_outputs_(self) -> int:
         """
@@ -84,7 +82,7 @@ class SeveralTargets(FittedModel):
         return pd.DataFrame(scores, columns=["target", "score", "constant"])
 
 
-def _why_no_target_scores(estimator: Any) -> str:
+def _why_no_target_scores(estimator: FittedModel) -> str:
     if estimator._ensemble.targets is None:
         return "the model has one target; metric_scores_ and estimate_ hold its scores"
     if not isinstance(estimator._metric.scorer, TargetsScorer):

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from automl.checks.predictions import RowPredictions
 from automl.ensemble.fitted_model import FittedModel
-from automl.ensemble.frontier import FrontierRecord
-from automl.ensemble.slimming import choose, slim
+from automl.ensemble.slimming import choose, known_record, slim
+from automl.refit.model import ModelWithRows, RefitModel
 
 
-class Slimming(FittedModel):
+class Slimming(ModelWithRows):
     """Smaller ensembles of the models that are already fitted."""
 
     def slim(
@@ -100,9 +100,9 @@ class Slimming(FittedModel):
         return with_own_predictions(choose(self, row), self)
 
 
-def with_own_predictions(new: Any, larger: Any) -> Any:
+def with_own_predictions(new: RefitModel, larger: FittedModel) -> RefitModel:
     """Give an estimator the out-of-fold predictions of its smaller ensemble, none where rows are not known."""
-    record: FrontierRecord = new._frontier
+    record = known_record(new)
     old: RowPredictions | None = vars(larger).get("_row_predictions")
     if old is not None and record.rows is not None:
         rows, first, place = np.unique(record.rows, return_index=True, return_inverse=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from automl.checks.predictions import RowPredictions
 from automl.checks.warning import DataWarning
 from automl.ensemble.fitted_model import FittedModel
 from automl.refit.members import FitFacts
@@ -16,6 +17,7 @@ class ModelWithRows(FittedModel):
     """A fitted estimator with its training rows and their warnings; it declares types only, as `FittedModel` does."""
 
     _rows: KeptRows | None
+    _row_predictions: RowPredictions | None
     _warnings: list[DataWarning]
     _refit_facts: dict[Configuration, FitFacts]  # only after a refit on new rows
     refit_report_: RefitReport  # only after a refit
