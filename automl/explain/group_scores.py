@@ -15,6 +15,7 @@ from automl.errors import InvalidInputError
 from automl.explain.predictions import Predicted, rows_of_table, scored_rows
 from automl.persistence import check_loaded
 from automl.plurals import plural
+from automl.refit.model import ModelWithRows
 from automl.task.metrics import loss_or_nan
 from automl.task.positive_class import positive_code
 from automl.task.sensitive import (
@@ -31,7 +32,7 @@ from automl.task.several_targets import refuse_targets
 Array = NDArray[Any]
 
 
-def scores_by_group(estimator: Any, groups: Any, X: Any, y: Any, sample_weight: Any) -> pd.DataFrame:
+def scores_by_group(estimator: ModelWithRows, groups: Any, X: Any, y: Any, sample_weight: Any) -> pd.DataFrame:
     """Return the scores of each group; see the method of the estimators."""
     if groups is None:
         groups = _groups_of_fit(estimator, X)
@@ -56,7 +57,7 @@ def scores_by_group(estimator: Any, groups: Any, X: Any, y: Any, sample_weight: 
     return table.rename_axis(group_name(groups))
 
 
-def _groups_of_fit(estimator: Any, X: Any) -> pd.Series:
+def _groups_of_fit(estimator: ModelWithRows, X: Any) -> pd.Series:
     """Return the sensitive features that `fit` got.
 
     Raises
@@ -73,7 +74,7 @@ def _groups_of_fit(estimator: Any, X: Any) -> pd.Series:
     return pd.Series(np.asarray(known.labels, dtype=object)[known.codes], name=known.name)
 
 
-def _out_of_fold(estimator: Any, y: Any) -> Predicted:
+def _out_of_fold(estimator: ModelWithRows, y: Any) -> Predicted:
     """Return the out-of-fold predictions of the ensemble with the numbers of their rows in the table of `fit`."""
     if y is not None:
         raise InvalidInputError("y is given without X; pass both, or neither for out-of-fold predictions")
@@ -129,7 +130,7 @@ def _take(rows: Predicted, mask: Array) -> Predicted:
     return replace(rows, y=rows.y[mask], predictions=rows.predictions[mask], sample_weight=weight)
 
 
-def _scores(estimator: Any, rows: Predicted) -> dict[str, float]:
+def _scores(estimator: ModelWithRows, rows: Predicted) -> dict[str, float]:
     """Return the number of rows, the score that the search has optimized, and the usual rates or errors."""
     metric, weight = estimator._metric, rows.sample_weight
     p = apply_decision(rows.predictions, estimator._ensemble.decision_weights, metric, rows.y, weight)

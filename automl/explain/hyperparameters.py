@@ -19,6 +19,7 @@ import pandas as pd
 from ConfigSpace import ConfigurationSpace
 from numpy.typing import NDArray
 
+from automl.ensemble.fitted_model import FittedModel
 from automl.errors import AutoMLError, InvalidInputError
 from automl.explain.parts import check_seed
 from automl.search.surrogate import Forest, impute_inactive
@@ -46,7 +47,7 @@ _N_VALUES = 12  # values of a number
 _N_PIPELINES = 40  # settings of one step that are combined with all others
 
 
-def hyperparameter_importance(estimator: Any, random_state: int | None = 0) -> pd.DataFrame:
+def hyperparameter_importance(estimator: FittedModel, random_state: int | None = 0) -> pd.DataFrame:
     """Return the importance of each hyperparameter and of each step; see `Explanations.hyperparameter_importance`."""
     seed = check_seed(random_state)
     observations = estimator.history_.observations()
@@ -71,7 +72,7 @@ def setting_label(name: str, kind: str) -> str:
     return (name.removeprefix("model:") if kind == "hyperparameter" else name).replace(":", ": ")
 
 
-def search_space(estimator: Any, seed: int) -> ConfigurationSpace:
+def search_space(estimator: FittedModel, seed: int) -> ConfigurationSpace:
     """Return the space of the search, as far as the fitted estimator shows it."""
     ensemble = estimator._ensemble
     kept, frontier = vars(estimator).get("_rows"), vars(estimator).get("_frontier")

@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse, special
 
+from automl.ensemble.fitted_model import FittedModel
 from automl.ensemble.jackknife import draw_groups, jackknife_error
 from automl.ensemble.threshold import judges_labels, one_hot_labels
 from automl.errors import AutoMLError, InvalidInputError
@@ -55,7 +56,7 @@ _KEY = "_importance"  # in the ensemble, where the importance is kept
 
 
 def importance(
-    estimator: Any,
+    estimator: FittedModel,
     n_repeats: int = 5,
     random_state: int | None = 0,
     X: Any = None,
@@ -100,7 +101,7 @@ def importance(
     return table
 
 
-def feature_importances(estimator: Any) -> Array:
+def feature_importances(estimator: FittedModel) -> Array:
     """Return the importances in the order of the columns, shape (n_features,); they are computed once.
 
     Raises
@@ -263,7 +264,7 @@ def _most_promising_first(scored: list[_ScoredPart], columns: Columns) -> list[i
     return sorted(used, key=lambda i: -max(strength[at] for at in columns[i]))
 
 
-def _as_table(estimator: Any, gains: Array, scored: list[_ScoredPart], test_share: float) -> pd.DataFrame:
+def _as_table(estimator: FittedModel, gains: Array, scored: list[_ScoredPart], test_share: float) -> pd.DataFrame:
     """Return the table with importance and interval of each column, in the order of the columns."""
     missed = np.asarray(np.isnan(gains[:, 0, :, 0]).all(axis=1))
     with warnings.catch_warnings():
@@ -284,7 +285,8 @@ def _as_table(estimator: Any, gains: Array, scored: list[_ScoredPart], test_shar
     names = pd.Series(column_names(estimator), dtype=object)
     table = pd.DataFrame({"name": names, "importance": center, "low": center - half, "high": center + half})
     layout = estimator._ensemble.targets
-    for name, own in zip(layout.names if n_own < means.shape[2] else (), by_target.T, strict=True):
+    targets = layout.names if layout is not None and n_own < means.shape[2] else ()
+    for name, own in zip(targets, by_target.T, strict=True):
         table[of_target(name)] = own
     return table
 

@@ -16,10 +16,11 @@ from automl.explain.hyperparameters import hyperparameter_importance
 from automl.explain.importance import feature_importances, importance
 from automl.explain.shapley import explain
 from automl.plurals import plural
+from automl.refit.model import ModelWithRows
 from automl.task.sensitive import FEWEST_ROWS
 
 
-class Explanations:
+class Explanations(ModelWithRows):
     """The methods and the attribute that say what a fitted estimator uses."""
 
     def importance(

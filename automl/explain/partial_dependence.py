@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
+from automl.ensemble.fitted_model import FittedModel
 from automl.errors import InvalidInputError
 from automl.explain.parts import check_count, check_seed, column_number, kept_rows, predict_shown
 from automl.task.table_validation import check_table
@@ -61,7 +62,12 @@ class PartialDependence:
 
 
 def partial_dependence(
-    estimator: Any, column: Any, X: Any = None, n_rows: int = 100, n_values: int = 20, random_state: int | None = 0
+    estimator: FittedModel,
+    column: Any,
+    X: Any = None,
+    n_rows: int = 100,
+    n_values: int = 20,
+    random_state: int | None = 0,
 ) -> PartialDependence:
     """Return the partial dependence of the prediction on a raw column.
 

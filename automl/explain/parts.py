@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from automl.ensemble.fitted_model import FittedModel
 from automl.ensemble.selection import Ensemble, FoldBag
 from automl.errors import InvalidInputError, unknown_label
 from automl.refit.rows import TrainingRows, get_rows
@@ -47,7 +48,7 @@ class Part:
     groups: Array | None = None
 
 
-def out_of_fold_parts(estimator: Any, max_rows: int, random_state: int) -> tuple[list[Part], float]:
+def out_of_fold_parts(estimator: FittedModel, max_rows: int, random_state: int) -> tuple[list[Part], float]:
     """Return one part for each fold: its scored rows, and the models of the members on this fold.
 
     Parameters
@@ -117,7 +118,7 @@ def ensemble_of_fold(ensemble: Ensemble, bags: Sequence[FoldBag], fold: int) -> 
     )
 
 
-def kept_rows(estimator: Any) -> TrainingRows:
+def kept_rows(estimator: FittedModel) -> TrainingRows:
     """Return the training rows that an estimator has kept.
 
     Raises
@@ -154,7 +155,9 @@ def _draw(test: Array, rows: TrainingRows, share: float, rng: np.random.Generato
     return test[np.isin(groups, order[: 1 + np.searchsorted(sizes, n_wanted)])]
 
 
-def new_part(estimator: Any, X: Any, y: Any, sample_weight: Any, groups: Any, max_rows: int, random_state: int) -> Part:
+def new_part(
+    estimator: FittedModel, X: Any, y: Any, sample_weight: Any, groups: Any, max_rows: int, random_state: int
+) -> Part:
     """Return rows of the user as one part, with the whole ensemble.
 
     Raises
@@ -184,7 +187,7 @@ def new_part(estimator: Any, X: Any, y: Any, sample_weight: Any, groups: Any, ma
     )
 
 
-def encode_target(estimator: Any, y: Any, X: Any) -> Array:
+def encode_target(estimator: FittedModel, y: Any, X: Any) -> Array:
     """Return a target of the user as class codes or floats.
 
     Raises
@@ -208,17 +211,17 @@ def encode_target(estimator: Any, y: Any, X: Any) -> Array:
     return np.array(found, dtype=np.int64)
 
 
-def column_positions(estimator: Any) -> list[tuple[int, ...]]:
+def column_positions(estimator: FittedModel) -> list[tuple[int, ...]]:
     """Return the positions of each raw column in the output of the table reader; no position for an unused column."""
     return [tuple(column.positions) for column in estimator._reader.columns_]
 
 
-def column_names(estimator: Any) -> list[Any]:
+def column_names(estimator: FittedModel) -> list[Any]:
     """Return the names of the raw columns, or their positions where they have no names."""
     return [column.name for column in estimator._reader.columns_]
 
 
-def column_number(estimator: Any, column: Any) -> int:
+def column_number(estimator: FittedModel, column: Any) -> int:
     """Return the number of a raw column by its name.
 
     Raises

@@ -14,6 +14,7 @@ from automl.ensemble.quantile_shift import shifted_by_other_rows
 from automl.errors import InvalidInputError
 from automl.explain.parts import encode_target, out_of_fold_parts, predict_quietly
 from automl.plurals import plural
+from automl.refit.model import ModelWithRows
 from automl.task.validation import check_score_weight
 
 Array = NDArray[Any]
@@ -66,7 +67,7 @@ class Predicted:
         return plural(self.n_rows, "row") + (", out of fold" if self.out_of_fold else "")
 
 
-def drawn_rows(estimator: Any, X: Any = None, y: Any = None, sample_weight: Any = None) -> Predicted:
+def drawn_rows(estimator: ModelWithRows, X: Any = None, y: Any = None, sample_weight: Any = None) -> Predicted:
     """Return the rows of a figure: those of `scored_rows` with a positive weight, because the others add nothing."""
     return with_weight(scored_rows(estimator, X, y, sample_weight))
 
@@ -86,7 +87,7 @@ def with_weight(rows: Predicted) -> Predicted:
     )
 
 
-def scored_rows(estimator: Any, X: Any = None, y: Any = None, sample_weight: Any = None) -> Predicted:
+def scored_rows(estimator: ModelWithRows, X: Any = None, y: Any = None, sample_weight: Any = None) -> Predicted:
     """Return predictions with the true target: for a table of the user, or out of fold.
 
     Raises
@@ -111,7 +112,7 @@ def scored_rows(estimator: Any, X: Any = None, y: Any = None, sample_weight: Any
     return Predicted(target, predictions, weight, out_of_fold=True)
 
 
-def out_of_fold_rows(estimator: Any) -> Predicted | None:
+def out_of_fold_rows(estimator: ModelWithRows) -> Predicted | None:
     """Return the out-of-fold predictions of the ensemble that the estimator holds; None if it holds none.
 
     A model without a frontier, such as one whose rows have an order, holds them with one prediction for each row.
@@ -125,7 +126,7 @@ def out_of_fold_rows(estimator: Any) -> Predicted | None:
     return Predicted(record.y, p, record.sample_weight, out_of_fold=True, numbers=numbers, units=units)
 
 
-def rows_of_table(estimator: Any) -> Predicted | None:
+def rows_of_table(estimator: ModelWithRows) -> Predicted | None:
     """Return one out-of-fold prediction for each row of the table of `fit` that has any; None if there are none."""
     record: RowPredictions | None = vars(estimator).get("_row_predictions")
     if record is None:
@@ -135,10 +136,15 @@ def rows_of_table(estimator: Any) -> Predicted | None:
     return Predicted(record.y, p, weight, out_of_fold=True, numbers=record.rows, table_rows=table_rows)
 
 
-def quantiles_by_other_rows(estimator: Any, rows: Predicted) -> Array:
+def quantiles_by_other_rows(estimator: ModelWithRows, rows: Predicted) -> Array:
     """Return the quantiles of `rows`, those of `out_of_fold_rows`, with shifts that come from other rows."""
     record: FrontierRecord | None = vars(estimator).get("_frontier")
-    means = estimator._row_predictions.predictions if record is None else _mean_predictions(record)
+    if record is None:
+        held = estimator._row_predictions
+        assert held is not None, "`out_of_fold_rows` has returned rows"
+        means = held.predictions
+    else:
+        means = _mean_predictions(record)
     ensemble, weight = estimator._ensemble, rows.sample_weight
     # In the order of the table, so that the shares are those of `quantile_scores_`.
     order = np.arange(len(rows.y)) if rows.numbers is None else np.argsort(rows.numbers, kind="stable")

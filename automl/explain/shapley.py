@@ -22,6 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
+from automl.ensemble.fitted_model import FittedModel
 from automl.ensemble.selection import Ensemble
 from automl.errors import InvalidInputError
 from automl.explain.bisection import Places, changes_along
@@ -50,7 +51,7 @@ _BATCH_CELLS = 2**24
 
 
 def explain(
-    estimator: Any, X: Any, background: Any = None, max_evaluations: int = 4_000, random_state: int | None = 0
+    estimator: FittedModel, X: Any, background: Any = None, max_evaluations: int = 4_000, random_state: int | None = 0
 ) -> Explanation:
     """Return the SHAP values of the rows of a table; see `Explanations.explain`."""
     max_evaluations, seed = check_count("max_evaluations", max_evaluations), check_seed(random_state)
@@ -117,7 +118,7 @@ class _Layout:
         return np.unique(self.owner[differs])
 
 
-def _background_of(estimator: Any, background: Any, rng: np.random.Generator) -> Any:
+def _background_of(estimator: FittedModel, background: Any, rng: np.random.Generator) -> Any:
     """Return the background rows in random order, as the table reader reads them."""
     if background is not None:
         table = estimator._reader.transform(check_table(background))
