@@ -36,6 +36,9 @@ class FittedModel:
     memory_limit: float | None
     device: str
     executor: str
+    time_budget: float | None
+    max_trials: int | None
+    max_processor_seconds: float | None
     store: str | os.PathLike[str] | None
     random_state: Any
     verbose: int

@@ -16,6 +16,7 @@ from automl.ensemble.selection import Ensemble
 from automl.task.metrics import Metric, default_scoring, make_metric
 from automl.task.target_metrics import TargetsScorer
 from pipelines.component import task_type
+from pipelines.targets import TargetLayout
 
 Array = NDArray[Any]
 
@@ -52,13 +53,19 @@ class OneTarget:
         return self._metric.scorer
 
 
+def layout_of(estimator: FittedModel) -> TargetLayout:
+    """Return the layout of the targets of an estimator, of which the caller knows that there are several."""
+    layout = estimator._ensemble.targets
+    assert layout is not None
+    return layout
+
+
 def each_target(estimator: FittedModel) -> list[OneTarget]:
     """Return the targets of an estimator of several targets.
 
     The metric of a target is that of the search; the default one where `scoring` scores all targets at once.
     """
-    layout, metric = estimator._ensemble.targets, estimator._metric
-    assert layout is not None, "the estimator has several targets"
+    layout, metric = layout_of(estimator), estimator._metric
     classes = [np.asarray(own) for own in estimator.classes_] if estimator._is_classifier else [None] * layout.n_targets
     found = []
     for j, (name, labels) in enumerate(zip(layout.names, classes, strict=True)):

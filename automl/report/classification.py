@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from automl.ensemble.fitted_model import FittedModel
 from automl.explain.calibration import CalibrationBins, calibration_bins
 from automl.explain.predictions import Predicted
+from automl.fitted.one_target import OneTarget
 from automl.report.data import CalibrationBin, ClassificationResult, ClassRow, Curve, ThresholdSweep
 from automl.report.words import all_rounded, clean, rounded
 from automl.task.positive_class import positive_code
@@ -21,7 +23,9 @@ _CURVES = 6  # classes with a curve of their own
 _MAX_PAIRS = 2_000  # of a true and a predicted class
 
 
-def judge_classes(estimator: Any, rows: Predicted, has_threshold: bool = True) -> ClassificationResult:
+def judge_classes(
+    estimator: FittedModel | OneTarget, rows: Predicted, has_threshold: bool = True
+) -> ClassificationResult:
     """Return the quality of predicted classes.
 
     Parameters

@@ -10,6 +10,7 @@ from automl.report.data import ReportData
 from automl.report.ensemble import make_ensemble_section
 from automl.report.groups import make_group_table
 from automl.report.importance import make_importance_section
+from automl.report.model import ReportedModel
 from automl.report.performance import out_of_fold_performance, scores_by_metric, test_performance
 from automl.report.reproduce import make_reproduce_section
 from automl.report.rows import labeled_table
@@ -22,7 +23,7 @@ from automl.report.verdict import make_verdict
 from automl.report.words import clean
 
 
-def collect(estimator: Any, train: Any = None, test: Any = None) -> ReportData:
+def collect(estimator: ReportedModel, train: Any = None, test: Any = None) -> ReportData:
     """Return the content of the report about a fitted estimator.
 
     Parameters

@@ -12,6 +12,7 @@ import numpy as np
 import sklearn.model_selection
 
 from automl.guard import Guard
+from automl.report.model import ReportedModel
 from automl.task.split_arguments import SPLITTERS, on_command_line
 from pipelines.catalog import component_names
 
@@ -22,7 +23,7 @@ _SCALARS = (str, int, float, np.integer, np.floating, np.bool_)
 Writer = Callable[[str, Any], list[str] | None]
 
 
-def command_of(estimator: Any, changed: Mapping[str, Any]) -> tuple[str | None, str]:
+def command_of(estimator: ReportedModel, changed: Mapping[str, Any]) -> tuple[str | None, str]:
     """Return the command that starts the same search, or None and the reason why there is none.
 
     Parameters
@@ -46,7 +47,7 @@ def command_of(estimator: Any, changed: Mapping[str, Any]) -> tuple[str | None, 
     return _in_one_line(words)
 
 
-def _given(estimator: Any, changed: Mapping[str, Any]) -> dict[str, Any]:
+def _given(estimator: ReportedModel, changed: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters that the command must give, because the command line has another default."""
     given = {name: value for name, value in changed.items() if name != "callbacks"}
     if estimator.max_processor_seconds is not None:  # the command line then has no time budget by default

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from automl.ensemble.selection import Ensemble
 from automl.errors import InvalidInputError
 from automl.plurals import plural
 from automl.report.data import EnsembleSection, FrontierPoint, MemberRow
+from automl.report.model import ReportedModel
 from automl.report.words import metric_words, number, rounded
 from pipelines.catalog import CATALOG
 from pipelines.configuration import Configuration
@@ -21,7 +22,7 @@ Array = NDArray[Any]
 _MAX_MEMBERS = 30  # with correlations
 
 
-def make_ensemble_section(estimator: Any) -> EnsembleSection:
+def make_ensemble_section(estimator: ReportedModel) -> EnsembleSection:
     """Return the section about the ensemble."""
     ensemble, record = estimator._ensemble, vars(estimator).get("_frontier")
     sign = metric_words(estimator._metric.name).sign
@@ -99,14 +100,15 @@ def _errors(p: Array, y: Array) -> Array:
     return np.asarray(1 - p[:, np.arange(len(y)), y] if p.ndim == 3 else p - y)
 
 
-def _frontier(estimator: Any, sign: int) -> tuple[FrontierPoint, ...]:
+def _frontier(estimator: ReportedModel, sign: int) -> tuple[FrontierPoint, ...]:
     """Return the ensembles of `frontier_`; none where the estimator has no frontier."""
     try:
         table = estimator.frontier_
     except (AttributeError, InvalidInputError):
         return ()
     points, names = [], estimator._frontier.differences
-    for place, row in enumerate(table.itertuples(index=False)):
+    rows: Iterable[Any] = table.itertuples(index=False)  # pandas does not know the types of the columns
+    for place, row in enumerate(rows):
         score = rounded(row.score * sign)
         if score is None:
             continue

@@ -8,6 +8,7 @@ import pandas as pd
 
 from automl.errors import InvalidInputError
 from automl.explain.group_scores import scores_by_group
+from automl.report.model import ReportedModel
 from automl.report.score_data import GroupTable
 from automl.report.words import clean, rounded
 
@@ -24,7 +25,7 @@ _TITLES = {
 }
 
 
-def make_group_table(estimator: Any) -> GroupTable | None:
+def make_group_table(estimator: ReportedModel) -> GroupTable | None:
     """Return the table of the groups; None without sensitive features or out-of-fold predictions."""
     if vars(estimator).get("_sensitive") is None or vars(estimator).get("_row_predictions") is None:
         return None

@@ -15,8 +15,10 @@ from automl.explain.partial_dependence import PartialDependence, partial_depende
 from automl.fitted.one_target import OneTarget, each_target
 from automl.plurals import plural
 from automl.report.data import ColumnImportance, Dependence, ImportanceSection
+from automl.report.model import ReportedModel
 from automl.report.rows import LabeledTable
 from automl.report.words import clean, number
+from pipelines.targets import TargetLayout
 
 _SECONDS = 15.0  # of the importance
 _REPEATS = 3
@@ -26,7 +28,9 @@ _N_ROWS, _N_VALUES = 40, 15  # of a partial dependence
 _NO_CURVE = ("text", "constant", "identifier", "drop")  # kinds of columns without a partial dependence
 
 
-def make_importance_section(estimator: Any, test: LabeledTable | None = None) -> tuple[ImportanceSection | None, str]:
+def make_importance_section(
+    estimator: ReportedModel, test: LabeledTable | None = None
+) -> tuple[ImportanceSection | None, str]:
     """Return what the model uses, or the reason why that is not known.
 
     Parameters
@@ -66,7 +70,7 @@ def _column(entry: dict[Any, Any], targets: tuple[str, ...]) -> ColumnImportance
     return ColumnImportance(clean(entry["name"]), value, low, high, similar, each)
 
 
-def _measure(estimator: Any, rows: LabeledTable | None) -> tuple[pd.DataFrame | None, str]:
+def _measure(estimator: ReportedModel, rows: LabeledTable | None) -> tuple[pd.DataFrame | None, str]:
     """Return the importance of the columns on some rows, or the reason why it is not known."""
     X, y = (None, None) if rows is None else (rows.X, rows.y)
     with warnings.catch_warnings():
@@ -91,7 +95,7 @@ def _note(table: pd.DataFrame, n_shown: int) -> str:
     return " ".join(parts)
 
 
-def _dependence(estimator: Any, column: Any, X: Any) -> Dependence:
+def _dependence(estimator: ReportedModel, column: Any, X: Any) -> Dependence:
     known = partial_dependence(estimator, column, X, n_rows=_N_ROWS, n_values=_N_VALUES)
     individual, output = _one_output(estimator, known)
     if known.kind == "date" and known.values.dtype.kind == "M":
@@ -105,14 +109,14 @@ def _dependence(estimator: Any, column: Any, X: Any) -> Dependence:
     return Dependence(clean(column), values, tuple(individual.mean(axis=0).tolist()), rows, kind, output)
 
 
-def _one_output(estimator: Any, known: PartialDependence) -> tuple[NDArray[Any], str]:
+def _one_output(estimator: ReportedModel, known: PartialDependence) -> tuple[NDArray[Any], str]:
     """Return the predictions of the value, or of the class of interest, or of the class that changes most.
 
     Of several targets, it is the one that changes most, relative to the spread of its predictions.
     """
     layout = estimator._ensemble.targets
     if layout is not None:
-        return _most_changed(estimator, known, each_target(estimator))
+        return _most_changed(layout, known, each_target(estimator))
     if not estimator._is_classifier:
         return known.individual, "prediction"
     labels = estimator.classes_.tolist()
@@ -120,9 +124,8 @@ def _one_output(estimator: Any, known: PartialDependence) -> tuple[NDArray[Any],
     return known.individual[:, :, code], f"probability of {clean(labels[code])}"
 
 
-def _most_changed(estimator: Any, known: PartialDependence, targets: list[OneTarget]) -> tuple[NDArray[Any], str]:
+def _most_changed(layout: TargetLayout, known: PartialDependence, targets: list[OneTarget]) -> tuple[NDArray[Any], str]:
     """Return the predictions for the target that changes most, relative to the spread of its predictions."""
-    layout = estimator._ensemble.targets
     means, spread = known.average, known.individual.std(axis=(0, 1))
     changes = np.divide(np.ptp(means, axis=0), spread, out=np.zeros(layout.n_columns), where=spread > 0)
     owners = np.repeat(np.arange(layout.n_targets), layout.n_classes or 1)

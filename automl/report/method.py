@@ -10,13 +10,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from automl.errors import InvalidInputError, check_names
 from automl.report.collect import collect
+from automl.report.model import ReportedModel
 from automl.report.render import check_libraries, to_html, to_json, to_markdown
 from meta_db.files import write_text
 
 FORMATS = ("html", "markdown", "json")
 
 
-class Reporting:
+class Reporting(ReportedModel):
     """The method `report`."""
 
     def report(
@@ -64,7 +65,7 @@ class Reporting:
         write_report(self, path, format, train, test)
 
 
-def write_report(estimator: Any, path: str | os.PathLike[str], format: str, train: Any, test: Any) -> None:
+def write_report(estimator: ReportedModel, path: str | os.PathLike[str], format: str, train: Any, test: Any) -> None:
     """Write the report about a fitted estimator; see `Reporting.report`."""
     check_names("format", format, FORMATS)
     if not isinstance(path, str | os.PathLike):

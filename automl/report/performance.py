@@ -9,13 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automl.ensemble.estimate import shows_spread
+from automl.ensemble.fitted_model import FittedModel
 from automl.ensemble.jackknife import draw_groups, jackknife_error
 from automl.ensemble.missing import order_of_rows, why_missing
 from automl.ensemble.threshold import apply_decision
 from automl.explain.predictions import Predicted, out_of_fold_rows, quantiles_by_other_rows, with_weight
-from automl.fitted.one_target import OneTarget, each_target
+from automl.fitted.one_target import OneTarget, each_target, layout_of
 from automl.report.classification import judge_classes
 from automl.report.data import CoverageRow, Interval, Performance
+from automl.report.model import ReportedModel
 from automl.report.regression import judge_numbers
 from automl.report.rows import LabeledTable, predicted_rows, predicted_targets
 from automl.report.score_data import MetricScore
@@ -33,7 +35,7 @@ _LEVEL = 0.95
 _MAX_TARGETS = 8  # with a part of their own
 
 
-def out_of_fold_performance(estimator: Any) -> tuple[list[Performance], str]:
+def out_of_fold_performance(estimator: ReportedModel) -> tuple[list[Performance], str]:
     """Return what the ensemble does on out-of-fold rows, for each target, or the reason why that is not known."""
     rows = out_of_fold_rows(estimator)
     if rows is None:
@@ -74,7 +76,7 @@ def _of_one_table(rows: Predicted, order: str) -> Predicted:
     return replace(rows, numbers=rows.numbers - rows.table_rows[0])
 
 
-def _of_one_target(estimator: Any, rows: Predicted, title: str, note: str) -> Performance:
+def _of_one_target(estimator: ReportedModel, rows: Predicted, title: str, note: str) -> Performance:
     record = vars(estimator).get("_frontier")
     metric = estimator._metric if record is None else record.metric
     if rows.sample_weight is not None:
@@ -95,7 +97,7 @@ def _without_interval(performance: Performance) -> Performance:
     return replace(performance, score=None if score is None else replace(score, low=None, high=None))
 
 
-def scores_by_metric(estimator: Any) -> tuple[MetricScore, ...]:
+def scores_by_metric(estimator: ReportedModel) -> tuple[MetricScore, ...]:
     """Return the out-of-fold scores by each metric of `scoring`; none where there is one metric, or no scores."""
     rows = vars(estimator).get("_metric_scores") or []
     if len(rows) < 2:
@@ -107,13 +109,13 @@ def scores_by_metric(estimator: Any) -> tuple[MetricScore, ...]:
     )
 
 
-def _why_no_rows(estimator: Any) -> str:
+def _why_no_rows(estimator: ReportedModel) -> str:
     if "_frontier" not in vars(estimator):
         return why_missing(estimator, "its scorer reads the table, and it was saved without rows")
     return why_missing(estimator, "its members have finished no common fold in time")
 
 
-def _coverage(estimator: Any, target: str | None = None) -> tuple[CoverageRow, ...]:
+def _coverage(estimator: ReportedModel, target: str | None = None) -> tuple[CoverageRow, ...]:
     """Return the rows of `coverage_`, or those of one of several targets; none where the model has no intervals."""
     if vars(estimator).get("_conformal") is None:
         return ()
@@ -125,7 +127,7 @@ def _coverage(estimator: Any, target: str | None = None) -> tuple[CoverageRow, .
     return tuple(CoverageRow(of, share, rounded(value)) for of, share, value in rows)
 
 
-def test_performance(estimator: Any, test: LabeledTable) -> list[Performance]:
+def test_performance(estimator: ReportedModel, test: LabeledTable) -> list[Performance]:
     """Return what the model does on a table with known labels, for each target."""
     note = "Rows of the given test table. If none of them was used for training, this is the best evidence of all."
     if estimator._ensemble.targets is not None:
@@ -138,9 +140,9 @@ def test_performance(estimator: Any, test: LabeledTable) -> list[Performance]:
     return [_performance(estimator, rows, metric, "test", "Test rows", note)]
 
 
-def _each_target(estimator: Any, rows: Predicted, source: str, title: str, note: str) -> list[Performance]:
+def _each_target(estimator: ReportedModel, rows: Predicted, source: str, title: str, note: str) -> list[Performance]:
     """Return what the model does for each of several targets, or for the first of many."""
-    blocks, found = estimator._ensemble.targets.blocks(rows.predictions), []
+    blocks, found = layout_of(estimator).blocks(rows.predictions), []
     targets = each_target(estimator)
     if len(targets) > _MAX_TARGETS:
         note += f" The report shows the first {_MAX_TARGETS} of {len(targets)} targets; target_scores_ has all scores."
@@ -153,7 +155,9 @@ def _each_target(estimator: Any, rows: Predicted, source: str, title: str, note:
     return found
 
 
-def _performance(estimator: Any, rows: Predicted, metric: Metric, source: str, title: str, note: str) -> Performance:
+def _performance(
+    estimator: FittedModel | OneTarget, rows: Predicted, metric: Metric, source: str, title: str, note: str
+) -> Performance:
     score = _score(rows, metric, estimator)
     if rows.sample_weight is not None:
         note += (
@@ -182,7 +186,7 @@ def _levels(rows: Predicted, quantiles: tuple[float, ...], counted: Array) -> tu
     return tuple(CoverageRow(*row) for row in shown)
 
 
-def _score(rows: Predicted, metric: Metric, estimator: Any) -> Interval | None:
+def _score(rows: Predicted, metric: Metric, estimator: FittedModel | OneTarget) -> Interval | None:
     """Return the score of the metric of the search, with a jackknife interval over groups of rows."""
     weights = rows.sample_weight
     p = apply_decision(rows.predictions, estimator._ensemble.decision_weights, metric, rows.y, weights)

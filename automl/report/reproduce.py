@@ -21,6 +21,7 @@ from automl.persistence.state import parameter_names
 from automl.refit.rows import kept_rows
 from automl.report.command import command_of
 from automl.report.data import Parameter, Reproduce
+from automl.report.model import ReportedModel
 from automl.report.rows import LabeledTable, label_codes
 from automl.report.words import clean
 from automl.task.split_arguments import in_python
@@ -37,7 +38,7 @@ _REPEATABLE_ENDINGS = (
 _LONGEST = 300  # characters of the value of a parameter
 
 
-def make_reproduce_section(estimator: Any, train: LabeledTable | None) -> Reproduce:
+def make_reproduce_section(estimator: ReportedModel, train: LabeledTable | None) -> Reproduce:
     """Return the section about repeating the run."""
     signature = inspect.signature(type(estimator)).parameters
     values = {name: getattr(estimator, name) for name in parameter_names(estimator)}
@@ -69,7 +70,7 @@ def make_reproduce_section(estimator: Any, train: LabeledTable | None) -> Reprod
     )
 
 
-def _why_another(estimator: Any) -> str:
+def _why_another(estimator: ReportedModel) -> str:
     """Return why a new fit with the same parameters gives another model, whatever they are; empty without a reason."""
     if "retune_report_" in vars(estimator):
         return "The model comes from retune, but the code starts the search of a new fit."
@@ -87,11 +88,11 @@ def _why_another(estimator: Any) -> str:
     return ""
 
 
-def _has_clock(estimator: Any) -> bool:
+def _has_clock(estimator: ReportedModel) -> bool:
     return estimator.time_budget is not None or estimator.max_processor_seconds is not None
 
 
-def _may_be_longer(estimator: Any) -> bool:
+def _may_be_longer(estimator: ReportedModel) -> bool:
     """Return whether all sessions together may have tried more than one fit with the same parameters."""
     most = estimator.max_trials
     return _has_clock(estimator) or most is None or bool(estimator.history_.n_run > most)
@@ -133,7 +134,7 @@ def _is_code(text: str) -> bool:
     return not any(isinstance(node, ast.Constant) and node.value is ... for node in ast.walk(tree))
 
 
-def _fold_words(estimator: Any) -> str:
+def _fold_words(estimator: ReportedModel) -> str:
     rows = kept_rows(estimator)
     if rows is None or not rows.train_shares:
         return ""
@@ -152,7 +153,7 @@ def _machine() -> tuple[tuple[str, str], ...]:
     )
 
 
-def _fingerprint(estimator: Any, train: LabeledTable | None) -> str | None:
+def _fingerprint(estimator: ReportedModel, train: LabeledTable | None) -> str | None:
     """Return the fingerprint of the training rows as the models see them; None where they are not known."""
     rows = kept_rows(estimator)
     if rows is not None:
@@ -168,7 +169,7 @@ def _fingerprint(estimator: Any, train: LabeledTable | None) -> str | None:
     return dataset_fingerprint(table, label_codes(estimator, labels, "train"))
 
 
-def _python(estimator: Any, changed: Mapping[str, Any]) -> str:
+def _python(estimator: ReportedModel, changed: Mapping[str, Any]) -> str:
     """Return the lines of Python that start the same search."""
     arguments = ", ".join(f"{name}={_in_code(value)}" for name, value in changed.items() if name != "callbacks")
     name = type(estimator).__name__

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from automl.ensemble.fitted_model import FittedModel
 from automl.errors import InvalidInputError, unknown_label
 from automl.explain.predictions import Predicted
-from automl.fitted.one_target import each_target
+from automl.fitted.one_target import OneTarget, each_target, layout_of
 from automl.plurals import plural
 from automl.task.several_targets import take_targets
 from pipelines.table.cells import level_text
@@ -51,7 +52,7 @@ def labeled_table(given: Any, argument: str) -> LabeledTable | None:
     return LabeledTable(X, y)
 
 
-def predicted_rows(estimator: Any, table: LabeledTable, argument: str) -> Predicted:
+def predicted_rows(estimator: FittedModel, table: LabeledTable, argument: str) -> Predicted:
     """Return the predictions of an estimator for a table with known labels; rows without a label are left out.
 
     Raises
@@ -72,7 +73,7 @@ def predicted_rows(estimator: Any, table: LabeledTable, argument: str) -> Predic
     return Predicted(y, np.asarray(p, dtype=np.float64), numbers=known)
 
 
-def predicted_targets(estimator: Any, table: LabeledTable, argument: str) -> Predicted:
+def predicted_targets(estimator: FittedModel, table: LabeledTable, argument: str) -> Predicted:
     """Return the predictions for a table with several known targets; rows that lack one of them are left out.
 
     Raises
@@ -80,7 +81,7 @@ def predicted_targets(estimator: Any, table: LabeledTable, argument: str) -> Pre
     InvalidInputError
         If the table does not suit the model, a target or a label is unknown, or no row has all targets.
     """
-    layout = estimator._ensemble.targets
+    layout = layout_of(estimator)
     try:
         y = take_targets(table.y, layout)
         frame = y if isinstance(y, pd.DataFrame) else pd.DataFrame(np.asarray(y))
@@ -96,7 +97,7 @@ def predicted_targets(estimator: Any, table: LabeledTable, argument: str) -> Pre
     return Predicted(np.column_stack(codes), np.asarray(p, dtype=np.float64), numbers=known)
 
 
-def label_codes(estimator: Any, labels: pd.Series, argument: str) -> Array:
+def label_codes(estimator: FittedModel | OneTarget, labels: pd.Series, argument: str) -> Array:
     """Return the codes of labels, or the numbers of a regression. The texts of labels may also be equal."""
     if not estimator._ensemble.n_classes:
         numbers = pd.to_numeric(labels, errors="coerce").to_numpy(dtype=np.float64)

@@ -20,6 +20,7 @@ from automl.report.data import (
     SearchSection,
     TracePoint,
 )
+from automl.report.model import ReportedModel
 from automl.report.search_data import ExpectedPoint, WorkerRow
 from automl.report.words import all_rounded, clean, metric_words, number, rounded
 from automl.trials.candidates import rank
@@ -35,7 +36,7 @@ _MAX_LEVELS = 30  # of an axis
 _NO_WEIGHTS: Mapping[Configuration, float] = MappingProxyType({})
 
 
-def make_search_section(estimator: Any) -> SearchSection | None:
+def make_search_section(estimator: ReportedModel) -> SearchSection | None:
     """Return the section about the search; None if the model was loaded without it."""
     history: RunHistory | None = vars(estimator).get("history_")
     if history is None:
@@ -44,7 +45,7 @@ def make_search_section(estimator: Any) -> SearchSection | None:
     return describe_search(history, words, estimator._ensemble.weights, _expected(estimator, words.sign))
 
 
-def _expected(estimator: Any, sign: int) -> tuple[ExpectedPoint, ...]:
+def _expected(estimator: ReportedModel, sign: int) -> tuple[ExpectedPoint, ...]:
     """Return the expected score over the seconds of training; empty where it is not known."""
     table = scores_over_measured_seconds(estimator)
     if table is None:

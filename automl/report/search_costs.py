@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
 from automl.energy import GRAMS_PER_KILOWATT_HOUR, WATTS_OF_CORE, WATTS_OF_GPU
+from automl.report.model import ReportedModel
 from automl.report.search_data import CostRow, CostsPart
 from automl.report.words import rounded
 from automl.trials.history import RunHistory
@@ -23,7 +22,7 @@ _COUNTED = (
 _NUMBERS = ("seconds", "processor_seconds", "gpu_seconds", "peak_memory", "watt_hours", "co2_grams")
 
 
-def make_costs_part(estimator: Any) -> CostsPart | None:
+def make_costs_part(estimator: ReportedModel) -> CostsPart | None:
     """Return the costs of a search; None if the model was loaded without it, or if nothing was measured."""
     history: RunHistory | None = vars(estimator).get("history_")
     if history is None:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from automl.errors import AutoMLError
 from automl.explain.hyperparameters import LEAST_SHARE, hyperparameter_importance, setting_label
+from automl.report.model import ReportedModel
 from automl.report.search_data import SettingImportance, SettingsPart
 from automl.report.words import clean
 
@@ -15,7 +16,7 @@ _MAX_SETTINGS = 15
 _FEW = 50  # configurations, below which the note says that the shares are rough
 
 
-def make_settings_part(estimator: Any) -> SettingsPart | None:
+def make_settings_part(estimator: ReportedModel) -> SettingsPart | None:
     """Return the importance of steps and hyperparameters; None if the model was loaded without its search."""
     if "history_" not in vars(estimator):
         return None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from automl.plurals import plural
+from automl.report.model import ReportedModel
 from automl.report.search_data import SimilarTable, SourceRow, StartPart
 from automl.report.words import clean, metric_words, number, percent, rounded
 from automl.trials.candidates import rank
@@ -55,7 +55,7 @@ _FEATURES = {
 }
 
 
-def make_start_part(estimator: Any) -> StartPart | None:
+def make_start_part(estimator: ReportedModel) -> StartPart | None:
     """Return the part about the start of the search; None if the model was loaded without its search."""
     history: RunHistory | None = vars(estimator).get("history_")
     if history is None:

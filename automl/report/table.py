@@ -15,6 +15,7 @@ from automl.errors import InvalidInputError
 from automl.plurals import cell_number
 from automl.refit.rows import TrainingRows, kept_rows
 from automl.report.data import ClassShare, ColumnRow, TableSection, TargetScore, TargetSummary
+from automl.report.model import ReportedModel
 from automl.report.rows import LabeledTable, label_codes
 from automl.report.words import all_rounded, clean, metric_words, rounded
 from pipelines.table.cells import TableError, factorize
@@ -29,7 +30,7 @@ _MAX_ROWS = 20_000  # of which distinct values and bars are counted
 _QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
-def make_table_section(estimator: Any, train: LabeledTable | None) -> TableSection:
+def make_table_section(estimator: ReportedModel, train: LabeledTable | None) -> TableSection:
     """Return the section about the table; its counts come from the given table, else from the rows of the model."""
     rows = kept_rows(estimator)
     columns = list(estimator._reader.columns_)
@@ -99,7 +100,9 @@ def _level(levels: Any, code: float) -> str:
     return clean(levels[place]) if levels is not None and place < len(levels) else "others"
 
 
-def _from_cells(rows: Sequence[ColumnRow], columns: Sequence[Column], X: Any, estimator: Any) -> list[ColumnRow]:
+def _from_cells(
+    rows: Sequence[ColumnRow], columns: Sequence[Column], X: Any, estimator: ReportedModel
+) -> list[ColumnRow]:
     """Return the rows with counts from the cells of a raw table."""
     try:
         raw = as_table(X)
@@ -166,7 +169,7 @@ def _histogram(values: Array) -> tuple[Array, str]:
     return counts, f"{cell_number(float(values.min()))} to {cell_number(float(values.max()))}"
 
 
-def _target(estimator: Any, train: LabeledTable | None, rows: TrainingRows | None) -> TargetSummary | None:
+def _target(estimator: ReportedModel, train: LabeledTable | None, rows: TrainingRows | None) -> TargetSummary | None:
     """Return the summary of the target, from the best source that is known."""
     name = None if estimator._target_name is None else clean(estimator._target_name)
     record = vars(estimator).get("_frontier")
@@ -194,7 +197,7 @@ def _target(estimator: Any, train: LabeledTable | None, rows: TrainingRows | Non
     return TargetSummary(name, len(y), (), quantiles, _relative(heights), note)
 
 
-def _several_targets(estimator: Any, name: str | None) -> TargetSummary:
+def _several_targets(estimator: ReportedModel, name: str | None) -> TargetSummary:
     """Return the summary of several targets: their scores, where they are known."""
     try:
         board = estimator.target_scores_

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from automl.fitted.data_warnings import constant_score
 from automl.fitted.score_over_time import describe_gain
 from automl.plurals import plural
 from automl.report.data import FurtherGainWords, Interval, ReportMetric, SimpleModel, Verdict
+from automl.report.model import ReportedModel
 from automl.report.words import clean, metric_words, rounded
 from automl.task.metric_words import MetricWords
 from automl.trials.candidates import rank
@@ -26,7 +26,7 @@ _MORE_SECONDS = 600.0
 _LITTLE = 0.02  # of the gain over a constant prediction: an ensemble that adds less to a simple model is not needed
 
 
-def make_verdict(estimator: Any) -> Verdict:
+def make_verdict(estimator: ReportedModel) -> Verdict:
     """Return the first section for a fitted estimator."""
     words = metric_words(estimator._metric.name)
     expected, note = _expected(estimator, words.sign)
@@ -60,7 +60,7 @@ def make_verdict(estimator: Any) -> Verdict:
     return _with_warnings(verdict, estimator)
 
 
-def _expected(estimator: Any, sign: int) -> tuple[Interval | None, str]:
+def _expected(estimator: ReportedModel, sign: int) -> tuple[Interval | None, str]:
     """Return the estimate of the score on new rows, or the reason why there is none."""
     try:
         estimate = estimator.estimate_
@@ -79,7 +79,7 @@ def interval(score: float, low: float, high: float, level: float, sign: int) -> 
     return Interval(0.0 if value is None else value, rounded(low), rounded(high), float(level))
 
 
-def _further_gain(estimator: Any, words: ReportMetric) -> FurtherGainWords | None:
+def _further_gain(estimator: ReportedModel, words: ReportMetric) -> FurtherGainWords | None:
     """Return the expected change of the score by ten more minutes; None where there is no forecast."""
     try:
         more, last = estimator.expected_gain(_MORE_SECONDS), estimator.estimate_.score
@@ -105,7 +105,7 @@ def _simple(singles: SingleScores | None, sign: int) -> SimpleModel | None:
     return SimpleModel(singles.simple_family, simple_kind(singles.simple_family), score)
 
 
-def _with_warnings(verdict: Verdict, estimator: Any) -> Verdict:
+def _with_warnings(verdict: Verdict, estimator: ReportedModel) -> Verdict:
     """Return the verdict with the warnings about the data, and the warnings that follow from the verdict."""
     # A model that was loaded for prediction only has no warnings.
     about_data = [each.message for each in getattr(estimator, "warnings_", ())]
