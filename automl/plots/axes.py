@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sklearn.utils.validation import check_is_fitted
 
+from automl.ensemble.fitted_model import FittedModel
 from automl.errors import AutoMLError, InvalidInputError
 from automl.task.several_targets import refuse_targets
 
@@ -89,7 +90,7 @@ def metric_label(name: str) -> str:
     return name.replace("neg_", "negative ", 1).replace("_", " ")
 
 
-def check_kind(estimator: Any, classifier: bool) -> None:
+def check_kind(estimator: FittedModel, classifier: bool) -> None:
     """Check that an estimator is fitted and of the kind that a figure is for.
 
     Raises
@@ -104,7 +105,7 @@ def check_kind(estimator: Any, classifier: bool) -> None:
         raise InvalidInputError(f"this plot is for {wanted}; got {type(estimator).__name__}")
 
 
-def check_label(estimator: Any, label: Any) -> None:
+def check_label(estimator: FittedModel, label: Any) -> None:
     """Check that a label is a class of an estimator; None stands for no label.
 
     Raises

@@ -24,6 +24,7 @@ from automl.plots.axes import (
     of_classes,
     shorten,
 )
+from automl.refit.model import ModelWithRows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +36,7 @@ _MAX_CLASSES = 40  # in a confusion matrix; all rarer classes are one
 
 
 def confusion_matrix(
-    estimator: Any,
+    estimator: ModelWithRows,
     X: Any = None,
     y: Any = None,
     sample_weight: Any = None,
@@ -118,7 +119,7 @@ def _merge_rare(labels: list[Any], true: Array, predicted: Array) -> tuple[list[
     return [*(labels[code] for code in frequent.tolist()), "(others)"], place[true], place[predicted]
 
 
-def _classes_of_curves(estimator: Any, scored: Predicted, label: Any) -> list[tuple[str, int]]:
+def _classes_of_curves(estimator: ModelWithRows, scored: Predicted, label: Any) -> list[tuple[str, int]]:
     """Return the name and the code of each class that gets a curve, as far as the rows hold it and not it alone."""
     labels = estimator.classes_.tolist()
     check_label(estimator, label)
@@ -133,21 +134,23 @@ def _classes_of_curves(estimator: Any, scored: Predicted, label: Any) -> list[tu
     return [(shorten(labels[code], 24), code) for code in known]
 
 
-def _draws_all(estimator: Any, label: Any) -> bool:
+def _draws_all(estimator: ModelWithRows, label: Any) -> bool:
     """Return whether there is a curve for each of more than two classes."""
     return label is None and len(estimator.classes_) > 2
 
 
-def _curve_axes(estimator: Any, label: Any, ax: Axes | None) -> Axes:
+def _curve_axes(estimator: ModelWithRows, label: Any, ax: Axes | None) -> Axes:
     """Return axes of curves, with room for the legend of many classes beside them."""
     return new_axes(ax, (7.4, 5.0) if _draws_all(estimator, label) else (5.2, 5.0))
 
 
-def _curve_style(estimator: Any, label: Any, code: int) -> dict[str, Any]:
+def _curve_style(estimator: ModelWithRows, label: Any, code: int) -> dict[str, Any]:
     return class_style(code) if _draws_all(estimator, label) else {"color": BLUE}
 
 
-def _finish_curves(ax: Axes, estimator: Any, label: Any, title: str, scored: Predicted, n_curves: int) -> None:
+def _finish_curves(
+    ax: Axes, estimator: ModelWithRows, label: Any, title: str, scored: Predicted, n_curves: int
+) -> None:
     """Add the legend and the title of curves; the legend of many classes hides none of them."""
     draw_legend(ax, beside=_draws_all(estimator, label))
     shown = of_classes(n_curves, len(estimator.classes_)) if _draws_all(estimator, label) else ""
@@ -156,7 +159,12 @@ def _finish_curves(ax: Axes, estimator: Any, label: Any, title: str, scored: Pre
 
 
 def roc(
-    estimator: Any, X: Any = None, y: Any = None, sample_weight: Any = None, label: Any = None, ax: Axes | None = None
+    estimator: ModelWithRows,
+    X: Any = None,
+    y: Any = None,
+    sample_weight: Any = None,
+    label: Any = None,
+    ax: Axes | None = None,
 ) -> Axes:
     """
     Draw the true positive rate against the false positive rate for all thresholds.
@@ -223,12 +231,17 @@ def roc(
     return ax
 
 
-def _predicted(estimator: Any, scored: Predicted) -> Array:
+def _predicted(estimator: ModelWithRows, scored: Predicted) -> Array:
     return np.asarray(estimator._ensemble.decide(scored.predictions))
 
 
 def precision_recall(
-    estimator: Any, X: Any = None, y: Any = None, sample_weight: Any = None, label: Any = None, ax: Axes | None = None
+    estimator: ModelWithRows,
+    X: Any = None,
+    y: Any = None,
+    sample_weight: Any = None,
+    label: Any = None,
+    ax: Axes | None = None,
 ) -> Axes:
     """
     Draw precision against recall for all thresholds.
@@ -297,7 +310,12 @@ def precision_recall(
 
 
 def calibration(
-    estimator: Any, X: Any = None, y: Any = None, sample_weight: Any = None, label: Any = None, ax: Axes | None = None
+    estimator: ModelWithRows,
+    X: Any = None,
+    y: Any = None,
+    sample_weight: Any = None,
+    label: Any = None,
+    ax: Axes | None = None,
 ) -> Axes:
     """
     Draw observed shares against predicted probabilities, and how many rows have these probabilities.

@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from automl.errors import InvalidInputError
+from automl.explain.methods import Explanations
 from automl.explain.partial_dependence import PartialDependence
 from automl.explain.partial_dependence import partial_dependence as compute
 from automl.plots.axes import (
@@ -34,7 +35,7 @@ _MAX_LEVELS = 12  # whose names are written horizontally
 
 
 def importance(
-    estimator: Any, table: pd.DataFrame | None = None, max_columns: int = 15, ax: Axes | None = None
+    estimator: Explanations, table: pd.DataFrame | None = None, max_columns: int = 15, ax: Axes | None = None
 ) -> Axes:
     """
     Draw the permutation importance of the most important columns with their intervals.
@@ -96,7 +97,7 @@ def importance(
 
 
 def partial_dependence(
-    estimator: Any,
+    estimator: Explanations,
     column: Any,
     X: Any = None,
     label: Any = None,
@@ -176,7 +177,7 @@ def _marker(named: bool) -> dict[str, Any]:
     return {"marker": "o", "markersize": 4} if named else {}
 
 
-def _curves(estimator: Any, known: PartialDependence, label: Any) -> list[tuple[str, Any, int]]:
+def _curves(estimator: Explanations, known: PartialDependence, label: Any) -> list[tuple[str, Any, int]]:
     """Return name, predictions of the single rows, shape (n_rows, n_values), and number of the class of each curve."""
     if not estimator._is_classifier:
         if label is not None:

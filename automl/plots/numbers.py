@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from automl.explain.predictions import drawn_rows
 from automl.plots.axes import BLUE, GRAY, ORANGE, check_kind, clean, new_axes
+from automl.refit.model import ModelWithRows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +21,9 @@ _FEWEST_ROWS = 60  # for running quantiles
 _QUANTILES = (0.1, 0.5, 0.9)
 
 
-def residuals(estimator: Any, X: Any = None, y: Any = None, sample_weight: Any = None, ax: Axes | None = None) -> Axes:
+def residuals(
+    estimator: ModelWithRows, X: Any = None, y: Any = None, sample_weight: Any = None, ax: Axes | None = None
+) -> Axes:
     """
     Draw the error of each row against its prediction.
 

@@ -8,8 +8,11 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
+from automl.ensemble.estimate import Estimate
 from automl.explain.hyperparameters import LEAST_SHARE, setting_label
-from automl.fitted.score_over_time import scores_over_measured_seconds
+from automl.explain.methods import Explanations
+from automl.fitted.attributes import FittedAttributes
+from automl.fitted.score_over_time import SearchGains, scores_over_measured_seconds
 from automl.plots.axes import BLUE, GRAY, ORANGE, clean, metric_label, new_axes, shorten
 from automl.plurals import plural
 
@@ -21,7 +24,7 @@ _COLORS = [f"C{i}" for i in range(10) if i != 7]
 _LOWEST = 0.1  # quantile of the scores below which the vertical axis ends
 
 
-def score_over_time(estimator: Any, ax: Axes | None = None) -> Axes:
+def score_over_time(estimator: SearchGains, ax: Axes | None = None) -> Axes:
     """
     Draw the score of each configuration, and the best score so far, against the seconds of the search.
 
@@ -91,7 +94,7 @@ def score_over_time(estimator: Any, ax: Axes | None = None) -> Axes:
     if expected is not None:
         ax.plot(expected["seconds"], expected["score"], "o-", color=ORANGE, linewidth=1.4, markersize=4, zorder=4)
     estimate = vars(estimator).get("_estimate")
-    if hasattr(estimate, "low") and np.isfinite(estimate.score):
+    if isinstance(estimate, Estimate) and np.isfinite(estimate.score):
         ax.axhline(estimate.score, color=ORANGE, linewidth=1.4, label="expected on new rows")
         ax.axhspan(estimate.low, estimate.high, color=ORANGE, alpha=0.12, linewidth=0)
     _limit(ax, scores)
@@ -110,7 +113,7 @@ def _limit(ax: Axes, scores: Any) -> None:
         ax.set_ylim(bottom=bottom - 0.05 * (best - bottom))
 
 
-def score_against_latency(estimator: Any, ax: Axes | None = None) -> Axes:
+def score_against_latency(estimator: FittedAttributes, ax: Axes | None = None) -> Axes:
     """
     Draw the ensembles of `frontier_`: their scores against the milliseconds for a single row.
 
@@ -170,7 +173,7 @@ def score_against_latency(estimator: Any, ax: Axes | None = None) -> Axes:
     handles, labels = ax.get_legend_handles_labels()
     for entry in frontier.sort_index().itertuples():
         handles.append(Line2D([], [], linestyle="none"))
-        labels.append(f"{entry.Index}: {_members(entry.members)}")
+        labels.append(f"{entry.Index}: {_members(str(entry.members))}")
     ax.legend(handles, labels, frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
     ax.set_title("Score against time of smaller ensembles", fontsize="medium")
     clean(ax)
@@ -185,7 +188,7 @@ def _members(members: str) -> str:
 
 
 def hyperparameter_importance(
-    estimator: Any, table: pd.DataFrame | None = None, max_settings: int = 15, ax: Axes | None = None
+    estimator: Explanations, table: pd.DataFrame | None = None, max_settings: int = 15, ax: Axes | None = None
 ) -> Axes:
     """
     Draw which steps, choices and hyperparameters explain the differences between the scores of configurations.
