@@ -12,14 +12,18 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from automl.checks.predictions import RowPredictions
+from automl.checks.warning import DataWarning
 from automl.ensemble.bootstrap import estimate_score
 from automl.ensemble.estimate import Estimate, OutOfFoldRecord
-from automl.ensemble.fitted_model import FittedModel
-from automl.ensemble.frontier import frontier_table
+from automl.ensemble.frontier import FrontierRecord, frontier_table
 from automl.ensemble.missing import why_left_out
-from automl.ensemble.slimming import known_record
+from automl.ensemble.score_curve import CurveRecord, ScoreCurve
+from automl.ensemble.slimming import AnyEstimate, known_record
 from automl.guard import Guard
 from automl.persistence import check_loaded
+from automl.refit.model import ModelWithRows
+from automl.trials.history import RunHistory
 from automl.trials.leaderboard import make_cv_results, make_leaderboard
 from pipelines.labels import LabelDecoder, TargetsDecoder
 from pipelines.table.summary import summarize
@@ -64,17 +68,22 @@ class PartOfSearch:
         del vars(instance)[self._name]
 
 
-class FittedAttributes(FittedModel):
+def _part_of_search() -> Any:
+    """Return a `PartOfSearch`; the class declares the type of its value."""
+    return PartOfSearch()
+
+
+class FittedAttributes(ModelWithRows):
     """The computed attributes of both estimators; `BaseAutoML.fit` sets the values that they are computed from."""
 
     guard: float | Guard | None
-    _estimate: Any = PartOfSearch()
-    _guard_curve: Any = PartOfSearch()
-    _frontier: Any = PartOfSearch()
-    _row_predictions: Any = PartOfSearch()
-    _warnings: Any = PartOfSearch()
-    _score_curve: Any = PartOfSearch()
-    history_: Any = PartOfSearch()
+    _estimate: AnyEstimate = _part_of_search()
+    _guard_curve: pd.DataFrame | None = _part_of_search()
+    _frontier: FrontierRecord | None = _part_of_search()
+    _row_predictions: RowPredictions | None = _part_of_search()
+    _warnings: list[DataWarning] = _part_of_search()
+    _score_curve: CurveRecord | ScoreCurve | None = _part_of_search()
+    history_: RunHistory = _part_of_search()
 
     @property
     def leaderboard_(self) -> pd.DataFrame:

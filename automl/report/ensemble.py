@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automl.ensemble.selection import Ensemble
+from automl.ensemble.slimming import known_record
 from automl.errors import InvalidInputError
 from automl.plurals import plural
 from automl.report.data import EnsembleSection, FrontierPoint, MemberRow
@@ -106,7 +107,7 @@ def _frontier(estimator: ReportedModel, sign: int) -> tuple[FrontierPoint, ...]:
         table = estimator.frontier_
     except (AttributeError, InvalidInputError):
         return ()
-    points, names = [], estimator._frontier.differences
+    points, names = [], known_record(estimator).differences
     rows: Iterable[Any] = table.itertuples(index=False)  # pandas does not know the types of the columns
     for place, row in enumerate(rows):
         score = rounded(row.score * sign)
