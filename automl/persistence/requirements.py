@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib.metadata
 import re
 from collections.abc import Collection, Iterable, Set
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from automl.ensemble.fitted_model import FittedModel
 from automl.errors import InvalidInputError
 from automl.persistence.manifest import library_versions
 from pipelines.catalog import required_libraries
@@ -22,7 +23,7 @@ _WITHOUT_METADATA = ("scikit-learn", "numpy", "pandas", "scipy", "ConfigSpace") 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
-def model_libraries(estimator: Any) -> set[str]:
+def model_libraries(estimator: FittedModel) -> set[str]:
     """Return the libraries that the members of an ensemble import beside those of every model, such as ``lightgbm``."""
     return {name for configuration in estimator._ensemble.weights for name in required_libraries(configuration)}
 

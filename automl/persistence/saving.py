@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from automl.drift.check import make_sketch
+from automl.drift.check import SketchedModel, make_sketch
+from automl.ensemble.fitted_model import FittedModel
 from automl.errors import InvalidInputError
 from automl.expected_score import known_estimate
 from automl.persistence.card import model_card
@@ -77,7 +78,7 @@ def save(estimator: Any, path: str | os.PathLike[str], rows: bool = False) -> No
         raise InvalidInputError(f"'{folder}' cannot be written: {error}") from error
 
 
-def _write(estimator: Any, folder: Path, rows: bool) -> None:
+def _write(estimator: SketchedModel, folder: Path, rows: bool) -> None:
     records_with_scale(estimator)  # the training rows that it is learned from may not be there after `load`
     about = describe(estimator)
     with suppress(MissingRowsError):
@@ -122,7 +123,7 @@ def _write_other(estimator: Any, folder: Path) -> None:
     write_manifest(folder, about)
 
 
-def _models(estimator: Any) -> Iterator[tuple[str, Any]]:
+def _models(estimator: FittedModel) -> Iterator[tuple[str, Any]]:
     """Yield the models of the ensemble, each with the name of its file."""
     for bag in estimator._ensemble.bags:
         for number, model in enumerate(bag.models):
@@ -139,7 +140,7 @@ def _without_clock(search: Mapping[str, Any]) -> dict[str, Any]:
     return search
 
 
-def describe(estimator: Any) -> dict[str, Any]:
+def describe(estimator: FittedModel) -> dict[str, Any]:
     """Return the description of a fitted estimator, as values that JSON can hold: the manifest without the files."""
     ensemble, reader = estimator._ensemble, estimator._reader
     libraries = sorted(model_libraries(estimator))
@@ -171,7 +172,7 @@ def describe(estimator: Any) -> dict[str, Any]:
     }
 
 
-def _expected_score(estimator: Any) -> dict[str, Any] | None:
+def _expected_score(estimator: FittedModel) -> dict[str, Any] | None:
     """Return the estimate of the score, or None where there is none; see `known_estimate`."""
     known = known_estimate(estimator)
     if known is None:

@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from automl.ensemble.fitted_model import FittedModel
 from automl.errors import InvalidInputError
 from automl.task.metrics import Metric
 from automl.task.own_objects import pack, unpack
@@ -36,12 +37,12 @@ NOT_SAVED = ("_rows", "_has_warned_of_intervals", "_skl_callbacks", "_skl_callba
 _PLAIN = (type(None), bool, int, float, str)
 
 
-def parameter_names(estimator: Any) -> list[str]:
+def parameter_names(estimator: FittedModel) -> list[str]:
     """Return the names of the constructor's parameters."""
     return list(estimator.get_params(deep=False))
 
 
-def pack_parameters(estimator: Any) -> dict[str, Any]:
+def pack_parameters(estimator: FittedModel) -> dict[str, Any]:
     """Return the parameters as plain values and packed objects.
 
     Callbacks are left out: they serve during a fit, and they often hold objects such as locks and files.
@@ -65,7 +66,7 @@ def unpack_parameters(saved: Mapping[str, Any], kind: type, trusted: Collection[
     return values
 
 
-def split_attributes(estimator: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def split_attributes(estimator: FittedModel) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the attributes that predictions need, and the others; parameters are in neither."""
     own = set(parameter_names(estimator)) | set(NOT_SAVED)
     held = {name: value for name, value in vars(estimator).items() if name not in own}

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from automl.ensemble.fitted_model import FittedModel
 from automl.errors import InvalidInputError
 from automl.persistence.loading import estimator_class, full_names
 from automl.persistence.state import pack_parameters, unpack_parameters
@@ -44,7 +45,7 @@ class Unfinished:
 
 def write_unfinished(
     folder: Path,
-    estimator: Any,
+    estimator: FittedModel,
     attributes: Mapping[str, Any],
     positions: NDArray[np.intp] | None,
     reading: float,
