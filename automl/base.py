@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -35,7 +35,7 @@ from automl.fitted.score_over_time import SearchGains
 from automl.fitted.several_targets import SeveralTargets
 from automl.fitted.slimming import Slimming
 from automl.fitting import search_and_keep, unfinished_attributes
-from automl.guard import Guard, make_guard
+from automl.guard import make_guard
 from automl.notebook import NotebookView
 from automl.refit.run import check_refit_arguments, refit
 from automl.report.method import Reporting
@@ -49,9 +49,7 @@ from automl.task.prepare import TrainingData, prepare
 from automl.task.table_validation import check_table, check_width
 from automl.task.unread_cells import warn_of_unread
 from automl.task.validation import python_number, table_errors
-from automl.trials.history import RunHistory
 from automl.trials.run_directory import RunDirectory
-from automl.trials.trial import TrialResult
 
 Array = NDArray[Any]
 
@@ -78,38 +76,7 @@ class BaseAutoML(
 ):
     """The parts that classifier and regressor share."""
 
-    _is_classifier: bool
-    # The parameters, which both estimators list in their own `__init__`: help and errors then name the right class.
-    time_budget: float | None
-    max_trials: int | None
-    max_processor_seconds: float | None
-    scoring: Any
-    objectives: Sequence[str]
-    cv: Any
-    n_jobs: int | None
-    memory_limit: float | None
-    trial_time_limit: float | None
-    device: str
-    include: Sequence[str] | Mapping[str, Sequence[str]]
-    exclude: Sequence[str] | Mapping[str, Sequence[str]]
-    space: Mapping[str, Any] | None
-    components: Sequence[Any] | Mapping[str, Sequence[Any]]
-    initial_configurations: str | Sequence[Mapping[str, Any]]
-    without: Sequence[str]
-    searcher: Any
-    ensemble_size: int
-    max_predict_milliseconds: float | None
-    max_model_megabytes: float | None
-    executor: str
-    store: str | os.PathLike[str] | None
-    guard: float | Guard | None
-    columns: Mapping[Any, str] | None
-    monotonic: Mapping[Any, int] | None
-    energy: str | None
-    noisy_labels: bool
-    callbacks: Sequence[Callable[[TrialResult, RunHistory], None]]
-    random_state: Any
-    verbose: int
+    # Both estimators list their parameters in their own `__init__`: help and errors then name the right class.
     positive_label: Any = None  # of the classifier alone
     quantiles: Sequence[float] | None = None  # of the regressor alone
 

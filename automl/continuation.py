@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from automl.arguments import check_arguments, check_budget
+from automl.ensemble.fitted_model import FittedModel
 from automl.errors import InvalidInputError
 from automl.execute.processes import warm_up
-from automl.fitting import search_and_keep
+from automl.fitting import SearchedModel, search_and_keep
 from automl.search.budget import Budget, SecondsArgument, Used
 from automl.search.processors import ProcessorBudget
 from automl.task.metrics import Metric, make_metric
@@ -29,7 +30,7 @@ from automl.trials.history import RunHistory
 from automl.trials.stored_run import StoredRun
 
 
-class Continuation:
+class Continuation(SearchedModel):
     """The continuation of a search that has ended."""
 
     def more(
@@ -77,13 +78,14 @@ class Continuation:
         3
         """
         check_is_fitted(self, "_ensemble")
-        return _continue(self, seconds, max_trials, max_processor_seconds)
+        _continue(self, seconds, max_trials, max_processor_seconds)
+        return self
 
 
 def _continue(
-    estimator: Any, seconds: float | None, max_trials: int | None, max_processor_seconds: float | None
-) -> Any:
-    """Continue the search of an estimator, and return the estimator."""
+    estimator: SearchedModel, seconds: float | None, max_trials: int | None, max_processor_seconds: float | None
+) -> None:
+    """Continue the search of an estimator."""
     started = monotonic()
     limits = {"seconds": seconds, "max_trials": max_trials, "max_processor_seconds": max_processor_seconds}
     check_budget("more", limits, one_only=True)
@@ -105,10 +107,9 @@ def _continue(
     if estimator.executor == "local":
         warm_up()
     search_and_keep(estimator, prepared, budget, estimator._seed(), lambda: run.reading, used=used)
-    return estimator
 
 
-def _stored_run(estimator: Any) -> StoredRun:
+def _stored_run(estimator: SearchedModel) -> StoredRun:
     """Return the run of an estimator.
 
     Raises
@@ -131,7 +132,7 @@ def _stored_run(estimator: Any) -> StoredRun:
     return run
 
 
-def read_task(estimator: Any, positions: NDArray[np.intp] | None, folder: Path) -> PreparedTask:
+def read_task(estimator: FittedModel, positions: NDArray[np.intp] | None, folder: Path) -> PreparedTask:
     """Return the task of a run with the scorers of the estimator.
 
     Parameters

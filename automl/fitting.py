@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from automl.checks.data_checks import DataChecks
 from automl.checks.predictions import RowPredictions
 from automl.checks.warning import DataWarning, log_lines
 from automl.conclusion import RunResult
-from automl.energy import EnergyMeter
+from automl.energy import Energy, EnergyMeter
 from automl.ensemble.copies import forget_earlier_fit
 from automl.ensemble.estimate import UNKNOWN, Estimate
 from automl.ensemble.missing import LIMIT
@@ -24,11 +24,12 @@ from automl.fitted.data_warnings import constant_warnings, keep_constant
 from automl.fitted.metric_scores import score_metrics
 from automl.fitted.quantiles import score_quantiles
 from automl.fitted.several_targets import score_targets
-from automl.guard import make_guard
+from automl.guard import Guard, make_guard
 from automl.interruption import unless_interrupted
 from automl.persistence.unfinished import write_unfinished
 from automl.plurals import plural
 from automl.progress import Leader, Progress
+from automl.refit.model import ModelWithRows
 from automl.refit.rows import StoredRows, TrainingRows
 from automl.run import run
 from automl.search.budget import Budget, Used
@@ -50,8 +51,38 @@ from pipelines.table.summary import notices
 GOES_ON = "the search goes on"
 
 
+class SearchedModel(ModelWithRows):
+    """What the search of a fit uses of the estimator, and what it sets; it declares types only, as `FittedModel` does.
+
+    The parameters are those that `FittedModel` does not declare.
+    """
+
+    objectives: Sequence[str]
+    trial_time_limit: float | None
+    space: Mapping[str, Any] | None
+    components: Sequence[Any] | Mapping[str, Sequence[Any]]
+    initial_configurations: str | Sequence[Mapping[str, Any]]
+    without: Sequence[str]
+    searcher: Any
+    ensemble_size: int
+    max_predict_milliseconds: float | None
+    max_model_megabytes: float | None
+    guard: float | Guard | None
+    columns: Mapping[Any, str] | None
+    monotonic: Mapping[Any, int] | None
+    energy: str | None
+    noisy_labels: bool
+    callbacks: Sequence[Callable[[TrialResult, RunHistory], None]]
+    _stored_run: StoredRun | None
+    _fit_seconds: float
+    _own_processor_seconds: float
+    _has_earlier_sessions: bool
+    _energy: Energy | None
+    _seed: Callable[[], int]
+
+
 def search_and_keep(
-    estimator: Any,
+    estimator: SearchedModel,
     prepared: PreparedTask,
     budget: Budget,
     seed: int,
@@ -134,7 +165,12 @@ def search_and_keep(
 
 
 def _settings(
-    estimator: Any, budget: Budget, progress: Progress, seed: int, n_folds: int, callback_tasks: CallbackTasks | None
+    estimator: SearchedModel,
+    budget: Budget,
+    progress: Progress,
+    seed: int,
+    n_folds: int,
+    callback_tasks: CallbackTasks | None,
 ) -> RunSettings:
     """Return the settings of a run: the parameters of an estimator."""
     leader = Leader(n_folds)

@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from automl.ensemble.estimate import Estimate
+from automl.ensemble.fitted_model import FittedModel
 from automl.fitted.score_over_time import further_gain_sentence
 from automl.plurals import plural
 from automl.task.metric_words import MetricWords
@@ -23,7 +24,7 @@ table.automl-summary {font: 13px/1.5 system-ui, sans-serif; margin: 0 0 .6em !im
 """
 
 
-class NotebookView:
+class NotebookView(FittedModel):
     """Shows a summary of a fitted estimator in notebooks, above the diagram that scikit-learn shows."""
 
     def _html_repr(self) -> str:
@@ -31,7 +32,7 @@ class NotebookView:
         return summary_html(self) + diagram if "_ensemble" in vars(self) else diagram
 
 
-def summary_html(estimator: Any) -> str:
+def summary_html(estimator: FittedModel) -> str:
     """Return the summary of a fitted estimator as one block of HTML, from values that are known already."""
     rows = "".join(
         f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>'
@@ -41,7 +42,7 @@ def summary_html(estimator: Any) -> str:
     return f'<style>{_STYLE}</style><table class="automl-summary"><caption>{title}</caption>{rows}</table>'
 
 
-def summary(estimator: Any) -> dict[str, str]:
+def summary(estimator: FittedModel) -> dict[str, str]:
     """Return the facts about a fitted estimator in words, by their names.
 
     >>> from sklearn.datasets import load_iris

@@ -106,5 +106,4 @@ class Costs(FittedModel):
         check_is_fitted(self, "_ensemble")
         known = vars(self)
         weights = known["_ensemble"].weights
-        history: RunHistory = self.history_  # type: ignore[attr-defined]
-        return make_costs(history, weights, known.get("_own_processor_seconds", np.nan), known.get("_energy"))
+        return make_costs(self.history_, weights, known.get("_own_processor_seconds", np.nan), known.get("_energy"))

@@ -17,7 +17,7 @@ from automl.ensemble.slimming import reading_milliseconds
 from automl.ensemble.threshold import apply_decision
 from automl.errors import InvalidInputError, NothingFittedError
 from automl.execute.processes import warm_up
-from automl.fitting import search_and_keep
+from automl.fitting import SearchedModel, search_and_keep
 from automl.interruption import unless_interrupted
 from automl.refit.model import ModelWithRows
 from automl.refit.new_rows import keep_reasons, seen_rows
@@ -49,7 +49,7 @@ _UNSEEN = "the models of the folds predict, which have not seen the newest rows"
 _DURING_SEARCH = {"max_processor_seconds": None, "store": None, "guard": None, "objectives": ("score",)}
 
 
-class RetunedModel(DriftCheck):
+class RetunedModel(SearchedModel, DriftCheck):
     """A fitted estimator with the check of drift, whose settings `retune` keeps, and the report of `retune`."""
 
     retune_report_: RetuneReport
