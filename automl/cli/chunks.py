@@ -23,6 +23,7 @@ from pipelines.table.cells import TableError, UnreadCells, find_unread, holds_nu
 from pipelines.table.raw import column_series
 
 if TYPE_CHECKING:
+    from automl.base import BaseAutoML
     from automl.task.text_files import FileOptions
     from pipelines.table.columns import Column
 
@@ -44,7 +45,7 @@ class ChunkedTable:
     options : FileOptions
     """
 
-    def __init__(self, path: Path, estimator: Any, n_rows: int | None, options: FileOptions):
+    def __init__(self, path: Path, estimator: BaseAutoML, n_rows: int | None, options: FileOptions):
         self._path, self._estimator, self._n_rows, self._options = path, estimator, n_rows, options
         reader = estimator._reader
         self._columns = [column for column in reader.columns_ if column.reader is not None]
@@ -162,7 +163,8 @@ class ChunkedTable:
 
     def _odd_columns(self, table: pd.DataFrame) -> list[tuple[Column, str]]:
         """Return the columns of which no cell can be read, with the reasons."""
-        odd, places = [], {name: i for i, name in enumerate(table.columns)}
+        places: dict[Hashable, int] = {name: i for i, name in enumerate(table.columns)}
+        odd = []
         for column in self._columns if self._is_named else ():
             try:
                 assert column.reader is not None

@@ -22,6 +22,7 @@ from automl.cli.support import (
 from automl.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from automl.base import BaseAutoML
     from automl.drift.report import DriftReport
 
 _ALL_ROWS = 2**31 - 1
@@ -69,7 +70,7 @@ def drift(
         raise typer.Exit(1)
 
 
-def _read(estimator: Any, path: Path, options: Any) -> Any:
+def _read(estimator: BaseAutoML, path: Path, options: Any) -> Any:
     """Return a table whose cells are read as in training."""
     from automl.cli.chunks import ChunkedTable
 

@@ -25,6 +25,8 @@ from automl.plurals import plural, short_number
 if TYPE_CHECKING:
     import pandas as pd
 
+    from automl.base import BaseAutoML
+
 
 def _score(value: float) -> str:
     """Return a score with four decimals, or without decimals if it is large."""
@@ -84,7 +86,7 @@ def leaderboard(
     typer.echo(render(estimator, board, rows, tested))
 
 
-def render(estimator: Any, board: pd.DataFrame, rows: int, tested: str = "", with_expected: bool = True) -> str:
+def render(estimator: BaseAutoML, board: pd.DataFrame, rows: int, tested: str = "", with_expected: bool = True) -> str:
     """Return the leaderboard as plain text: the expected score, the metric and its direction, and the first rows.
 
     A sentence about the gain of a longer search is added where it is known.
@@ -116,7 +118,7 @@ def render(estimator: Any, board: pd.DataFrame, rows: int, tested: str = "", wit
     return "\n".join(filter(None, [*lines, render_rows(board, rows), costs_line(estimator)]))
 
 
-def _scores_by_metric(estimator: Any) -> str:
+def _scores_by_metric(estimator: BaseAutoML) -> str:
     """Return a line with the scores of the ensemble, if several metrics are recorded."""
     scores = vars(estimator).get("_metric_scores") or ()
     if len(scores) < 2:
@@ -141,7 +143,7 @@ def render_rows(board: pd.DataFrame, rows: int) -> str:
     return printed + (f"\n... and {len(board) - rows} more" if len(board) > rows else "")
 
 
-def _with_test(estimator: Any, path: Path, target: str | None, options: Any) -> tuple[pd.DataFrame, str]:
+def _with_test(estimator: BaseAutoML, path: Path, target: str | None, options: Any) -> tuple[pd.DataFrame, str]:
     """Return the leaderboard with scores on a labeled table, and a line with the score of the whole ensemble."""
     import numpy as np
     import pandas as pd

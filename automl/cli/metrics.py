@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -20,12 +20,15 @@ from automl.cli import bootstrap
 from automl.cli.support import write_message
 from automl.ensemble.estimate import shows_spread
 from automl.errors import InvalidInputError
-from automl.fitted.one_target import each_target
+from automl.fitted.one_target import OneTarget, each_target, layout_of
 from automl.plurals import plural
 from automl.task.metric_words import MetricWords
 from automl.task.metrics import Metric, loss_or_nan
 from automl.task.positive_class import positive_code
 from pipelines.row_samples import draw_rows
+
+if TYPE_CHECKING:
+    from automl.base import BaseAutoML
 
 LEVEL = 0.95
 _PERCENTAGE = "neg_mean_absolute_percentage_error"
@@ -64,7 +67,7 @@ class Scored:
 
 
 def evaluate(
-    estimator: Any,
+    estimator: BaseAutoML | OneTarget,
     y: NDArray[Any],
     answers: Mapping[str, NDArray[Any]],
     positive_label: Any = None,
@@ -74,7 +77,7 @@ def evaluate(
 
     Parameters
     ----------
-    estimator : AutoMLClassifier or AutoMLRegressor
+    estimator : AutoMLClassifier, AutoMLRegressor or OneTarget
         The fitted estimator, of which only the classes and the scorer are used.
     y : ndarray of shape (n_rows,)
         The true labels or values.
@@ -140,7 +143,7 @@ def evaluate(
 
 
 def evaluate_targets(
-    estimator: Any, y: pd.DataFrame, predictions: NDArray[Any]
+    estimator: BaseAutoML, y: pd.DataFrame, predictions: NDArray[Any]
 ) -> tuple[Scored | None, dict[str, list[Scored]]]:
     """Return the metric that the search has optimized over all targets, and the usual metrics of each target.
 
@@ -151,8 +154,8 @@ def evaluate_targets(
     predictions : ndarray of shape (n_rows, n_columns)
         The predictions for the targets, side by side.
     """
-    layout, codes, each = estimator._ensemble.targets, [], {}
-    for own, block in zip(each_target(estimator), layout.blocks(predictions), strict=True):
+    codes, each = [], {}
+    for own, block in zip(each_target(estimator), layout_of(estimator).blocks(predictions), strict=True):
         values = y[own.name].to_numpy()
         answers = {"predict": block}
         if own.classes_ is not None:

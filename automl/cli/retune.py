@@ -28,6 +28,7 @@ from automl.cli.support import (
 )
 
 if TYPE_CHECKING:
+    from automl.base import BaseAutoML
     from automl.task.text_files import FileOptions
 
 
@@ -106,7 +107,7 @@ def retune(
 
 
 def _read(
-    estimator: Any, path: Path, targets: list[str], weight: str | None, groups: str | None, options: FileOptions
+    estimator: BaseAutoML, path: Path, targets: list[str], weight: str | None, groups: str | None, options: FileOptions
 ) -> tuple[Any, Any, dict[str, Any]]:
     """Return the table, the target and the weights and groups of a file."""
     X, y = read_labeled(estimator, path, targets, options)

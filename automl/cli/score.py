@@ -30,6 +30,7 @@ from automl.task.target import find_label
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from automl.base import BaseAutoML
     from automl.cli.chunks import ChunkedTable
     from automl.cli.metrics import Scored
     from automl.task.files import Chunk
@@ -104,7 +105,7 @@ def _only(target: list[str]) -> str | None:
     return target[0] if target else None
 
 
-def _positive_label(estimator: Any, positive: str | None) -> Any:
+def _positive_label(estimator: BaseAutoML, positive: str | None) -> Any:
     """Return the class that ``--positive`` names, or None."""
     import pandas as pd
 
@@ -117,7 +118,7 @@ def _positive_label(estimator: Any, positive: str | None) -> Any:
 
 
 def _predict(
-    estimator: Any, path: Path, target: str | None, chunk_rows: int | None, options: Any
+    estimator: BaseAutoML, path: Path, target: str | None, chunk_rows: int | None, options: Any
 ) -> tuple[Any, dict[str, Any]]:
     """Return the true values, and the answers of the estimator by method: predict, and predict_proba of classifiers."""
     import numpy as np
@@ -141,7 +142,7 @@ def _predict(
 
 
 def labeled_chunks(
-    source: ChunkedTable, estimator: Any, path: Path, target: str | None, options: Any
+    source: ChunkedTable, estimator: BaseAutoML, path: Path, target: str | None, options: Any
 ) -> Iterator[tuple[Chunk, Any, Any, str]]:
     """Yield the chunks of a table, each with a mask of the rows with a label, their labels, and the target's name.
 
@@ -171,7 +172,7 @@ def labeled_chunks(
         raise InvalidInputError(f"'{path}' holds no row with a known label")
 
 
-def _guess_target(estimator: Any, path: Path, options: Any) -> str:
+def _guess_target(estimator: BaseAutoML, path: Path, options: Any) -> str:
     """Return the only column that the model does not know, before any column is read as numbers or texts.
 
     Raises
@@ -192,7 +193,7 @@ def _guess_target(estimator: Any, path: Path, options: Any) -> str:
     return others[0]
 
 
-def _expected(estimator: Any) -> Any:
+def _expected(estimator: BaseAutoML) -> Any:
     """Return the estimate of the score on new rows, or None where the model has none."""
     return getattr(estimator, "estimate_", None)
 

@@ -20,6 +20,7 @@ from automl.task.target import TaskName, split_target
 if TYPE_CHECKING:
     import pandas as pd
 
+    from automl.base import BaseAutoML
     from automl.task.text_files import FileOptions
 
 TRUSTED = "AUTOML_TRUSTED"  # environment variable
@@ -173,7 +174,7 @@ def write_message(verbose: int, text: str) -> None:
         typer.echo(f"automl: {' '.join(text.split())}", err=True)
 
 
-def read_labeled(estimator: Any, path: Path, targets: Sequence[str], options: FileOptions) -> tuple[Any, Any]:
+def read_labeled(estimator: BaseAutoML, path: Path, targets: Sequence[str], options: FileOptions) -> tuple[Any, Any]:
     """Return the table in a file and its target, or its targets, with the labels of a fitted estimator."""
     from automl.task.files import read_table
     from automl.task.ordered_classes import named_like

@@ -14,13 +14,14 @@ from automl.plurals import plural
 if TYPE_CHECKING:
     import pandas as pd
 
+    from automl.base import BaseAutoML
     from automl.cli.chunks import ChunkedTable
     from automl.cli.metrics import Scored
     from automl.task.files import Chunk
 
 
 def score_targets(
-    estimator: Any, path: Path, target: Sequence[str], chunk_rows: int | None, options: Any
+    estimator: BaseAutoML, path: Path, target: Sequence[str], chunk_rows: int | None, options: Any
 ) -> tuple[int, Scored | None, dict[str, list[Scored]]]:
     """Score a model of several targets on a table in a file.
 
@@ -50,7 +51,7 @@ def score_targets(
     return len(y), *evaluate_targets(estimator, y, np.concatenate(parts))
 
 
-def _side_by_side(estimator: Any, table: Any) -> Any:
+def _side_by_side(estimator: BaseAutoML, table: Any) -> Any:
     """Return the predictions for all targets, shape (n_rows, n_columns)."""
     import numpy as np
 
@@ -58,7 +59,7 @@ def _side_by_side(estimator: Any, table: Any) -> Any:
 
 
 def labeled_targets(
-    source: ChunkedTable, estimator: Any, path: Path, target: Sequence[str]
+    source: ChunkedTable, estimator: BaseAutoML, path: Path, target: Sequence[str]
 ) -> Iterator[tuple[Chunk, Any, pd.DataFrame]]:
     """Yield the chunks of a table, each with a mask of the rows that have all targets, and their true values.
 
@@ -70,7 +71,9 @@ def labeled_targets(
     import numpy as np
     import pandas as pd
 
-    names = estimator._ensemble.targets.names
+    from automl.fitted.one_target import layout_of
+
+    names = layout_of(estimator).names
     _check_names(names, target)
     classes = list(estimator.classes_) if estimator._is_classifier else [None] * len(names)
     pairs = list(zip(names, classes, strict=True))

@@ -12,12 +12,14 @@ from automl.errors import InvalidInputError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from automl.base import BaseAutoML
+
 SEPARATOR = "|"  # between the classes of a set
 _ENDS, _SET = ("_interval_low", "_interval_high"), "_set"  # of the names of added columns
 
 
 def prediction_method(
-    estimator: Any, model: Path, proba: bool, interval: float | None, class_set: float | None, by_class: bool
+    estimator: BaseAutoML, model: Path, proba: bool, interval: float | None, class_set: float | None, by_class: bool
 ) -> Callable[[Any], pd.DataFrame]:
     """Return a function that predicts a table: one column for each value to write.
 
@@ -57,7 +59,7 @@ def prediction_method(
     return lambda table: _with_classes(estimator, table, proba, class_set, by_class)
 
 
-def _with_interval(estimator: Any, table: Any, level: float) -> pd.DataFrame:
+def _with_interval(estimator: BaseAutoML, table: Any, level: float) -> pd.DataFrame:
     import pandas as pd
 
     from automl.fitted.intervals import intervals
@@ -73,7 +75,7 @@ def _with_interval(estimator: Any, table: Any, level: float) -> pd.DataFrame:
     return pd.DataFrame(parts)
 
 
-def _check_names(estimator: Any, proba: bool, intervals: bool, sets: bool) -> None:
+def _check_names(estimator: BaseAutoML, proba: bool, intervals: bool, sets: bool) -> None:
     """Check that the columns of the predictions have different names.
 
     Raises
@@ -95,7 +97,7 @@ def _check_names(estimator: Any, proba: bool, intervals: bool, sets: bool) -> No
         )
 
 
-def _with_quantiles(estimator: Any, table: Any) -> pd.DataFrame:
+def _with_quantiles(estimator: BaseAutoML, table: Any) -> pd.DataFrame:
     """Return the middle quantile, and a column for each quantile."""
     import pandas as pd
 
@@ -108,7 +110,7 @@ def _with_quantiles(estimator: Any, table: Any) -> pd.DataFrame:
     return pd.DataFrame({"prediction": ensemble.values(found), **columns})
 
 
-def _with_classes(estimator: Any, table: Any, proba: bool, level: float | None, by_class: bool) -> pd.DataFrame:
+def _with_classes(estimator: BaseAutoML, table: Any, proba: bool, level: float | None, by_class: bool) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
 
@@ -120,20 +122,19 @@ def _with_classes(estimator: Any, table: Any, proba: bool, level: float | None, 
         return pd.DataFrame(answer.reshape(len(answer), -1), columns=_names(estimator, proba))
     p, sets = class_sets(estimator, table, level, by_class)
     layout = estimator._ensemble.targets
-    several = layout is not None
-    every = list(estimator.classes_) if several else [np.asarray(estimator.classes_)]
+    every = list(estimator.classes_) if layout is not None else [np.asarray(estimator.classes_)]
     codes = np.atleast_2d(estimator._ensemble.decide(p).T)
     parts = [(name, labels[own]) for name, labels, own in zip(_names(estimator, False), every, codes, strict=True)]
     if proba:
         parts = list(zip(_names(estimator, True), p.T, strict=True))
-    prefixes = list(layout.names) if several else ["prediction"]
+    prefixes = list(layout.names) if layout is not None else ["prediction"]
     for prefix, labels, own in zip(prefixes, every, sets, strict=True):
         texts = np.array([str(label) for label in labels.tolist()], dtype=object)
         parts.append((f"{prefix}{_SET}", [SEPARATOR.join(texts[row]) for row in own]))
     return pd.DataFrame(dict(parts))
 
 
-def _names(estimator: Any, proba: bool) -> list[str]:
+def _names(estimator: BaseAutoML, proba: bool) -> list[str]:
     """Return the names of the columns of the predictions; several targets have a column each, or one for each class."""
     layout = estimator._ensemble.targets
     if layout is None:

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from automl.errors import InvalidInputError
 from automl.persistence.manifest import MANIFEST, SEARCH, refuse_mount_point
@@ -16,6 +16,9 @@ from automl.refit.rows import ROWS_FILE
 from automl.serving.model import ServedColumn, ServedModel
 from automl.serving.wheel import write_wheel
 from meta_db.files import find_folder, replace_folder
+
+if TYPE_CHECKING:
+    from automl.base import BaseAutoML
 
 PORT = 8000
 _FILES = {"Dockerfile", "README.md", "requirements.txt", "model"}
@@ -62,7 +65,7 @@ ready, and `/metrics` its load.
 """
 
 
-def write_package(source: Path, estimator: Any, out: Path) -> None:
+def write_package(source: Path, estimator: BaseAutoML, out: Path) -> None:
     """Write the folder for a container: Dockerfile, requirements, the wheel of this project, README and the model.
 
     The copy of the model lacks what predictions do not need: the record of the search, and the training rows.
@@ -100,7 +103,7 @@ def write_package(source: Path, estimator: Any, out: Path) -> None:
         raise InvalidInputError(f"'{out}' cannot be written: {error}") from error
 
 
-def _copy_model(folder: Path, estimator: Any, out: Path) -> None:
+def _copy_model(folder: Path, estimator: BaseAutoML, out: Path) -> None:
     """Copy a saved model, or the model of a run directory, without the training rows: many people can read an image."""
     without_rows = shutil.ignore_patterns(SEARCH, ROWS_FILE)
     if (folder / MANIFEST).exists():

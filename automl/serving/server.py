@@ -6,19 +6,22 @@ import logging
 import os
 import signal
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
 from automl.serving.app import ServedApp, ServerLimits
 from automl.serving.sockets import address_of, listen
 
+if TYPE_CHECKING:
+    from automl.base import BaseAutoML
+
 logger = logging.getLogger(__name__)
 
 _EXTRA_SECONDS = 5.0  # beyond the time limit of a request, until the server ends in any case
 
 
-def serve_model(estimator: Any, host: str, port: int, limits: ServerLimits) -> None:
+def serve_model(estimator: BaseAutoML, host: str, port: int, limits: ServerLimits) -> None:
     """Serve a fitted estimator until the process gets SIGTERM or SIGINT. Running requests are finished first.
 
     Parameters
