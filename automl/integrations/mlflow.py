@@ -12,10 +12,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,6 +28,9 @@ from automl.task.metric_words import MetricWords
 from automl.trials.candidates import rank
 from automl.trials.fingerprint import table_fingerprint
 from pipelines.component import task_type
+
+if TYPE_CHECKING:
+    from automl.base import BaseAutoML
 
 logger = logging.getLogger("automl")
 
@@ -234,7 +237,7 @@ class _LoggedFit:
         logger.warning("MLflow did not take an entry: %s", _one_line(error))
         return True
 
-    def describe(self, estimator: Any, X: Any, y: Any) -> None:
+    def describe(self, estimator: BaseAutoML, X: Any, y: Any) -> None:
         """Log the parameters of the estimator and the size of the table."""
         params = {name: value for name, value in estimator.get_params(deep=False).items() if name != "callbacks"}
         rows, *columns = getattr(X, "shape", None) or (len(X),)
@@ -263,7 +266,7 @@ class _LoggedFit:
         best = rank(history, usable_only=False, most_folds_first=True)[0]
         self._log_metrics({"best_score": -best.mean_loss, "n_configurations": history.n_run}, step=len(history))
 
-    def conclude(self, estimator: Any) -> None:
+    def conclude(self, estimator: BaseAutoML) -> None:
         """Log the result of a fit."""
         stopped = estimator.stop_reason_
         self._status = "KILLED" if stopped == "interrupted" else "FINISHED"
@@ -291,7 +294,7 @@ class _LoggedFit:
                 self._log_files(estimator, Path(folder))
             self._wait()  # before the folder is removed
 
-    def _log_finalists(self, estimator: Any) -> None:
+    def _log_finalists(self, estimator: BaseAutoML) -> None:
         """Add a child run for each member of the ensemble and for the best other configurations."""
         board = estimator.leaderboard_
         board = board[board["folds"] > 0]
@@ -307,7 +310,7 @@ class _LoggedFit:
             self._calls.add(partial(self._log_child, row, dict(evaluation.configuration), metrics, tags))
 
     def _log_child(
-        self, row: Mapping[str, Any], params: Mapping[str, Any], metrics: list[Any], tags: Mapping[str, Any]
+        self, row: Mapping[Hashable, Any], params: Mapping[str, Any], metrics: list[Any], tags: Mapping[str, Any]
     ) -> None:
         entities = self._mlflow.entities
         start, end = (int(1000 * seconds) for seconds in self._spans.get(row["id"], (time.time(), time.time())))
@@ -320,7 +323,7 @@ class _LoggedFit:
         self._client.log_batch(child, metrics=metrics[:_MAX_METRICS])
         self._client.set_terminated(child, "FINISHED", end)
 
-    def _log_files(self, estimator: Any, folder: Path) -> None:
+    def _log_files(self, estimator: BaseAutoML, folder: Path) -> None:
         """Add the report and the files of the model, one call for each file."""
         if self._callback.report:
             try:

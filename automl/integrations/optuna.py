@@ -17,6 +17,7 @@ from typing import Any
 
 from ConfigSpace import ConfigurationSpace
 
+from automl.ensemble.fitted_model import FittedModel
 from automl.errors import InvalidInputError
 from automl.explain.hyperparameters import search_space
 from automl.persistence import load_model
@@ -208,9 +209,9 @@ def _of_run_directory(folder: Path) -> _Run:
     )
 
 
-def _of_estimator(estimator: Any, name: str, ended: datetime.datetime) -> _Run:
+def _of_estimator(estimator: FittedModel, name: str, ended: datetime.datetime) -> _Run:
     """Return the run of a fitted estimator, which does not know at what times its trials ran: one followed another."""
-    history: RunHistory = estimator.history_
+    history = estimator.history_
     times, total = [], 0.0
     for result in history.results:
         total += result.seconds
