@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from automl.checks.labels import suspect_table
 from automl.checks.predictions import RowPredictions
+from automl.ensemble.copies import Subject
 from automl.ensemble.fitted_model import FittedModel
 from automl.ensemble.missing import NOT_READ, why_missing
 
@@ -53,5 +54,5 @@ class SuspectLabels(FittedModel):
             raise AttributeError("suspect_labels_ is for one target, but y has several targets")
         record: RowPredictions | None = self._row_predictions
         if record is None:
-            raise AttributeError(f"there are no suspect_labels_: {why_missing(self, NOT_READ)}")
+            raise AttributeError(f"there are no suspect_labels_: {why_missing(self, NOT_READ, Subject.MEMBERS)}")
         return suspect_table(record, self.classes_)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sklearn.model_selection import TimeSeriesSplit
 
+from automl.ensemble.copies import Subject
 from automl.ensemble.fitted_model import FittedModel
 
 SLIM, REFIT, FOR_PREDICTION, LIMIT = "slim", "refit", "for_prediction", "max_predict_milliseconds"
@@ -15,24 +16,26 @@ _CAUSES = {
 }
 
 
-def why_missing(estimator: FittedModel, otherwise: str) -> str:
+def why_missing(estimator: FittedModel, otherwise: str, subject: Subject = Subject.MODELS) -> str:
     """Return why a fitted estimator lacks what an uninterrupted `fit` has computed from its out-of-fold predictions.
 
     Parameters
     ----------
     otherwise : str
         The cause where neither a later method nor an interrupt explains it.
+    subject : {Subject.MODELS, Subject.MEMBERS}
+        What the attribute describes: only changes of its subject have removed it.
     """
     known = vars(estimator)
     cause = known.get("_changed_by", "" if "history_" in known else FOR_PREDICTION)
-    if otherwise == NOT_READ:
+    if subject is Subject.MEMBERS:
         cause = known.get("_members_changed_by", cause)
     if cause in _CAUSES:
         return _CAUSES[cause]
     is_older = "_changed_by" not in known  # an earlier version has saved the model
     if "retune_report_" in known:
         # Retune reads out-of-fold predictions before it replaces the models.
-        if (cause == REFIT or is_older) and otherwise != NOT_READ:
+        if (cause == REFIT or is_older) and subject is Subject.MODELS:
             return "retune has replaced the models of its search; only fit keeps such models"
     elif cause == REFIT or (is_older and "refit_report_" in known):
         return "refit has replaced the models of the search; use the estimator that still has them"

@@ -7,6 +7,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from automl.checks.predictions import RowPredictions
+from automl.ensemble.copies import Subject
 from automl.ensemble.fitted_model import FittedModel
 from automl.ensemble.missing import NOT_READ, why_missing
 from automl.ensemble.selection import Ensemble
@@ -54,7 +55,7 @@ class MetricScores(FittedModel):
         check_is_fitted(self, "_ensemble")
         scores = vars(self).get("_metric_scores")
         if scores is None:
-            raise AttributeError(f"there are no metric_scores_: {why_missing(self, NOT_READ)}")
+            raise AttributeError(f"there are no metric_scores_: {why_missing(self, NOT_READ, Subject.MEMBERS)}")
         return pd.DataFrame(scores, columns=["metric", "score", "constant"])
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from automl.checks.predictions import RowPredictions
+from automl.ensemble.copies import Subject
 from automl.ensemble.fitted_model import FittedModel
 from automl.ensemble.missing import NOT_READ, why_missing
 from automl.ensemble.quantile_shift import shifted_by_other_rows
@@ -103,7 +104,7 @@ class Quantiles(FittedModel):
         scores = vars(self).get("_quantile_scores")
         if scores is None:
             no_levels = "the model predicts no quantiles; pass quantiles=(0.1, 0.5, 0.9) to the estimator before fit"
-            reason = why_missing(self, NOT_READ) if self._ensemble.quantiles else no_levels
+            reason = why_missing(self, NOT_READ, Subject.MEMBERS) if self._ensemble.quantiles else no_levels
             raise AttributeError(f"there are no quantile_scores_: {reason}")
         return pd.DataFrame(scores, columns=["quantile", "score", "constant", "coverage"])
 

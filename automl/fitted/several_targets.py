@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from automl.checks.predictions import RowPredictions
+from automl.ensemble.copies import Subject
 from automl.ensemble.fitted_model import FittedModel
 from automl.ensemble.missing import NOT_READ, why_missing
 from automl.ensemble.selection import Ensemble
@@ -87,7 +88,7 @@ def _why_no_target_scores(estimator: FittedModel) -> str:
         return "the model has one target; metric_scores_ and estimate_ hold its scores"
     if not isinstance(estimator._metric.scorer, TargetsScorer):
         return "scoring is no name of a scorer, so that it scores all targets at once; set scoring to a name before fit"
-    return why_missing(estimator, NOT_READ)
+    return why_missing(estimator, NOT_READ, Subject.MEMBERS)
 
 
 class MultiLabel:

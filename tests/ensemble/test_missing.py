@@ -7,6 +7,8 @@ from sklearn.datasets import load_diabetes
 from sklearn.model_selection import TimeSeriesSplit
 
 from automl import AutoMLRegressor, load
+from automl.ensemble.copies import Subject
+from automl.ensemble.missing import why_missing
 from tests.factories import FAST, interrupt_once
 
 BY_LOAD = "the model was loaded with for_prediction=True, which leaves out the search; load it without"
@@ -48,6 +50,13 @@ def test_a_refit_on_the_same_rows_does_not_take_the_blame_for_what_slim_has_remo
     assert _why(again, "metric_scores_") == _why(again.refit(), "metric_scores_") == BY_SLIM
     assert _why(again, "frontier_").endswith(BY_REFIT)
     assert _why(again.refit(X, Y), "metric_scores_") == BY_REFIT
+
+
+def test_the_subject_of_an_attribute_and_not_the_text_of_its_cause_decides_what_has_removed_it(fitted):
+    again = fitted.slim(max_loss=100).refit()
+    assert why_missing(again, "any other cause", Subject.MEMBERS) == BY_SLIM
+    assert why_missing(again, "any other cause", Subject.MODELS) == BY_REFIT
+    assert why_missing(fitted, "any other cause", Subject.MEMBERS) == "any other cause"
 
 
 def test_a_limit_of_the_milliseconds_explains_only_what_it_removes(monkeypatch):
