@@ -21,7 +21,7 @@ import ray.exceptions
 
 from automl.errors import InvalidInputError, NoWorkersError
 from automl.execute.machine import count_workers, fleet_size
-from automl.execute.ray_node import IDLE, End, NodeOptions, run_on_node
+from automl.execute.ray_node import IDLE, Assignment, End, NodeOptions, run_on_node
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.disk_space import describe_full_disk
@@ -166,7 +166,8 @@ class RayExecutor:
             options = replace(options, device="cuda" if on_gpu else "cpu")
             states = _states(self._artifacts, trials)
             end = End(time.time(), self._seconds_left(), dict(self._clocks))
-            reference = self._remote.options(**resources).remote(options, self._task, trials, time_limit, states, end)
+            assignment = Assignment(options, trials, time_limit, states, end)
+            reference = self._remote.options(**resources).remote(self._task, assignment)
             with self._lock:
                 is_current = self._running.get(future) is replaced  # else it has ended meanwhile
                 if is_current:

@@ -65,6 +65,29 @@ class NodeOptions:
     device: str
 
 
+@dataclass(frozen=True)
+class Assignment:
+    """What a node gets beside the task, which Ray replaces by its content only as an argument of its own.
+
+    Attributes
+    ----------
+    options : NodeOptions
+    trials : tuple of Trial
+        A trial or a fleet.
+    time_limit : float or None
+        Seconds of each trial.
+    states : mapping of str to bytes
+        The contents of the files from which the trials go on with a training, by name.
+    end : End
+    """
+
+    options: NodeOptions
+    trials: tuple[Trial, ...]
+    time_limit: float | None
+    states: Mapping[str, bytes]
+    end: End
+
+
 class _Node:
     """The part of an executor in a Ray worker: the task on the disk of the node, and one process for trials."""
 
@@ -85,18 +108,16 @@ class _Node:
             seconds_left=lambda: self._end - time.monotonic(),
         )
 
-    def run(
-        self, trials: tuple[Trial, ...], time_limit: float | None, states: Mapping[str, bytes], end: End
-    ) -> tuple[list[TrialResult], dict[str, bytes]]:
+    def run(self, assignment: Assignment) -> tuple[list[TrialResult], dict[str, bytes]]:
         """Return the results, and the contents of the files that the trials wrote, by name."""
-        self._end = time.monotonic() + end.seconds_left()
-        for name, content in states.items():
+        self._end = time.monotonic() + assignment.end.seconds_left()
+        for name, content in assignment.states.items():
             (self._artifacts.folder / name).write_bytes(content)
-        future = self._executor.submit(trials, time_limit)
+        future = self._executor.submit(assignment.trials, assignment.time_limit)
         while not wait([future], timeout=_POLL).done:
             pass
         for path in self._artifacts.training_paths():
-            if path.name in states and trials[0].fidelity == 1:  # this training has ended
+            if path.name in assignment.states and assignment.trials[0].fidelity == 1:  # this training has ended
                 path.unlink()
         files = {}
         for result in future.result():
@@ -159,47 +180,33 @@ _closing = threading.Timer(IDLE, lambda: None)
 _guard = threading.RLock()
 
 
-def run_on_node(
-    options: NodeOptions,
-    task: Task,
-    trials: tuple[Trial, ...],
-    time_limit: float | None,
-    states: Mapping[str, bytes],
-    end: End,
-) -> tuple[list[TrialResult], dict[str, bytes], str, float]:
+def run_on_node(task: Task, assignment: Assignment) -> tuple[list[TrialResult], dict[str, bytes], str, float]:
     """Run a trial or a fleet in the process that this Ray worker keeps for the run; the Ray tasks call this.
 
     The answer ends with the id of the node and the time of its clock.
     """
     try:
-        results, files = _run(options, task, trials, time_limit, states, end)
+        results, files = _run(task, assignment)
     except BaseException as error:  # such as a cancellation
         _close()
         reason = describe_full_disk(error, Path(tempfile.gettempdir()))
         if not reason:
             raise
-        results, files = [TrialResult(trial, Status.CRASH, {}, 0.0, reason=reason) for trial in trials], {}
+        results, files = [TrialResult(trial, Status.CRASH, {}, 0.0, reason=reason) for trial in assignment.trials], {}
     address = ray.util.get_node_ip_address()
     results = [replace(result, reason=on_node(result.reason, address)) for result in results]
     return results, files, ray.get_runtime_context().get_node_id(), time.time()
 
 
-def _run(
-    options: NodeOptions,
-    task: Task,
-    trials: tuple[Trial, ...],
-    time_limit: float | None,
-    states: Mapping[str, bytes],
-    end: End,
-) -> tuple[list[TrialResult], dict[str, bytes]]:
+def _run(task: Task, assignment: Assignment) -> tuple[list[TrialResult], dict[str, bytes]]:
     global _node, _closing
     with _guard:
         _closing.cancel()
-        if _node is None or _node.options != options:
+        if _node is None or _node.options != assignment.options:
             _close()
-            _node = _Node(options, task)
+            _node = _Node(assignment.options, task)
         _node.busy = True
-    answer = _node.run(trials, time_limit, states, end)
+    answer = _node.run(assignment)
     with _guard:
         _node.busy = False
         _closing = threading.Timer(IDLE, _close_idle)

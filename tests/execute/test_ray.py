@@ -256,7 +256,7 @@ def test_a_future_ends_also_where_no_half_file_can_be_removed(start, tmp_path, m
 
 def _on_full_disk(part):
     """Run a trial in a process of a node whose disk is full; return the reason of its failure."""
-    from automl.execute.ray_node import End, NodeOptions, run_on_node
+    from automl.execute.ray_node import Assignment, End, NodeOptions, run_on_node
 
     def refuse(*arguments, **options):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -265,7 +265,8 @@ def _on_full_disk(part):
     setattr(owner, name, refuse)
     end = End(time.time(), math.inf, {})
     states = {"state": b"of a training"}
-    return run_on_node(NodeOptions("full", 1, None, "cpu"), make_task(n_rows=100), (Trial(tree(5)),), None, states, end)
+    assignment = Assignment(NodeOptions("full", 1, None, "cpu"), (Trial(tree(5)),), None, states, end)
+    return run_on_node(make_task(n_rows=100), assignment)
 
 
 @pytest.mark.slow
