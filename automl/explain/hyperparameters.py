@@ -28,9 +28,10 @@ from automl.search.vectors import VectorSpace
 from automl.task.monotonic import estimator_traits
 from automl.task.noisy_labels import with_noise
 from automl.task.objective import suited_traits
-from automl.trials.history import Observation
-from pipelines.catalog import CATALOG, component_names
+from automl.trials.history import Observation, RunHistory
+from pipelines.catalog import CATALOG, OwnComponents, component_names, is_named
 from pipelines.component import task_type
+from pipelines.monotonic import allows_monotonic
 from pipelines.overrides import SpaceError
 from pipelines.space import build_space
 
@@ -80,11 +81,35 @@ def search_space(estimator: FittedModel, seed: int) -> ConfigurationSpace:
     traits = estimator._reader.traits(task_type(ensemble.n_classes), ensemble.n_classes, weighted)
     traits = replace(estimator_traits(suited_traits(traits, estimator._metric), estimator), targets=ensemble.targets)
     traits = with_noise(traits, estimator)
+    include, own = component_names(estimator.include), known_components(estimator)
+    if traits.monotonic:
+        include, own = _as_searched(include, own, estimator.history_)
     try:
-        include, exclude = component_names(estimator.include), component_names(estimator.exclude)
-        return build_space(traits, include, exclude, seed, user_space(estimator), known_components(estimator))
+        return build_space(traits, include, component_names(estimator.exclude), seed, user_space(estimator), own)
     except SpaceError as error:
         raise InvalidInputError(str(error)) from error
+
+
+def _as_searched(
+    include: Sequence[str], own: OwnComponents, history: RunHistory
+) -> tuple[tuple[str, ...], OwnComponents]:
+    """Return the included names and the own components of a search with monotonic columns.
+
+    Earlier versions ignored included steps of the catalog that break the order of values, and used all own steps.
+    """
+    tried = {(step, configuration.get(step)) for configuration in history.evaluations for step in own.by_step}
+    by_step = {
+        step: tuple(replace(one, keeps_order=one.keeps_order or (step, one.name) in tried) for one in components)
+        for step, components in own.by_step.items()
+    }
+    used = replace(own, by_step=by_step)
+    names = (
+        f"{step}:{one.name}"
+        for step, components in CATALOG.items()
+        for one in (*components, *used.at(step))
+        if is_named(step, one.name, include) and (step == "model" or allows_monotonic(step, one))
+    )
+    return tuple(names), used
 
 
 def _losses(observations: Sequence[Observation]) -> Array:

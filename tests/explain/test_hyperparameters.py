@@ -9,11 +9,14 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from sklearn.preprocessing import PolynomialFeatures
 
-from automl import AutoMLClassifier, plots
+from automl import AutoMLClassifier, AutoMLRegressor, plots
 from automl.errors import AutoMLError
 from automl.trials.history import RunHistory
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
+from pipelines.catalog import OwnComponents
+from pipelines.component import Component
 from pipelines.space import build_space, to_configuration
 from tests.explain.test_importance import make_rows
 from tests.factories import FAST
@@ -92,3 +95,26 @@ def test_a_few_configurations_are_not_enough():
     few = AutoMLClassifier(**{**FAST, "max_trials": 1, "cv": 2}).fit(X, y > 1)
     with pytest.raises(AutoMLError, match=r"needs 10 configurations .* tried 1"):
         few.hyperparameter_importance()
+
+
+PRODUCTS = Component("products", lambda params, context: PolynomialFeatures(2, include_bias=False))
+
+
+@pytest.mark.parametrize(
+    ("name", "tried"), [("generation:pca", ("generation:none", "generation:products")), ("products", ("products",))]
+)
+def test_models_of_earlier_versions_may_have_steps_that_now_break_monotonic_columns(name, tried):
+    """Earlier versions ignored such a step of the catalog in `include`, and used such a step of the user."""
+    X, y = make_rows(60)
+    reg = AutoMLRegressor(**{**FAST, "max_trials": 1, "cv": 2}, components={"generation": [PRODUCTS]}).fit(X, y)
+    own = OwnComponents({"generation": (PRODUCTS,)})
+    space = build_space(reg._reader.traits("regression", 0), ("decision_tree", *tried), seed=1, own=own)
+    reg.history_, rng = RunHistory(), np.random.default_rng(0)
+    for sampled in space.sample_configuration(40):
+        configuration = to_configuration(sampled)
+        result = FoldResult((configuration["generation"] == "products") + 0.1 * rng.random(), 1, 0.1)
+        reg.history_.append(TrialResult(Trial(configuration), Status.OK, {0: result}, 1))
+    reg.set_params(include=["decision_tree", name], monotonic={"strong": 1})
+    choices = reg.hyperparameter_importance().query("kind == 'choice'")["name"]
+    assert ("generation" in set(choices)) == (len(tried) > 1)
+    assert len(tried) == 1 or choices.iloc[0] == "generation"
