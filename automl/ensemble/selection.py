@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 from automl.ensemble.calibration import Calibration
 from automl.ensemble.prediction import PredictionPlan
 from automl.ensemble.quantile_shift import QuantileShift
+from automl.ensemble.scored_rows import find_units
 from automl.ensemble.target_calibration import TargetsCalibration
 from automl.ensemble.thrift import remove_costly
 from automl.errors import NothingFittedError
@@ -287,7 +288,8 @@ def choose_members(
                 costs = [cost(e) for e in candidates]
                 latest = max(deadline, time.monotonic() + _REMOVAL_SECONDS)
                 known = (task.y[rows], task.metric.take(rows), task.weights(rows), random_state, latest)
-                weights = remove_costly(stacked, weights, costs, *known)
+                units = find_units(task, rows)
+                weights = remove_costly(stacked, weights, costs, *known, units)
             best_loss = loss
             best = [Member(e, float(w)) for e, w in zip(candidates, weights, strict=True) if w > 0]
         if time.monotonic() > deadline:

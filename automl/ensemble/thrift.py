@@ -7,15 +7,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from automl.ensemble.jackknife import jackknife_error
+from automl.ensemble.jackknife import draw_groups, jackknife_error
 from automl.task.metrics import Metric, loss_or_nan
 from pipelines.row_samples import rows_to_score
 
 Array = NDArray[Any]
 
-_GROUPS = 12  # groups of rows of the jackknife
+_GROUPS = 12  # groups of units of the jackknife; where the units are fewer, each is a group
 _MAX_ROWS = 5_000  # on which the noise is estimated
 NOISE_SHARE = 0.5  # standard errors by which the whole loss may grow
 _MAX_GROWTH = 0.0005  # share of the loss by which it may grow at most; 0.005 cost 0.8 % on small tables
@@ -30,12 +31,13 @@ def remove_costly(
     sample_weight: Array | None = None,
     random_state: int = 0,
     deadline: float = float("inf"),
+    units: Array | None = None,
 ) -> Array:
     """Return the weights without the members whose removal changes the loss by less than its noise.
 
     The most costly member that may go is removed first. The loss of each smaller ensemble is compared with the loss of
     the whole one, so that several small losses do not add up. The noise is the standard error of the difference of the
-    two losses, by a jackknife over groups of rows.
+    two losses, by a jackknife over groups of units: rows that resemble each other are left out together.
 
     Parameters
     ----------
@@ -45,18 +47,20 @@ def remove_costly(
         Of each candidate, in any unit.
     deadline : float
         Time of `time.monotonic`, in seconds, after which nothing more is removed.
+    units : ndarray of shape (n_samples,), optional
+        Number of the unit of each row, see `automl.ensemble.scored_rows.find_units`; by default the row itself.
     """
     rows = np.arange(len(y))
     if sample_weight is not None:
         rows = rows[sample_weight > 0]
     rng = np.random.default_rng(random_state)
     rows = rows_to_score(rng, rows, _MAX_ROWS, y)
-    groups = rng.permutation(np.arange(len(rows)) % _GROUPS)
+    groups = draw_groups(np.arange(len(rows)) if units is None else pd.factorize(units[rows])[0], _GROUPS, rng)
     used = np.flatnonzero(weights)
     p = predictions[used][:, rows]
     losses = _loss_function(y[rows], metric.take(rows), None if sample_weight is None else sample_weight[rows])
     whole = np.tensordot(weights[used], p, 1)
-    parts = [np.flatnonzero(groups != group) for group in range(_GROUPS)]
+    parts = [np.flatnonzero(groups != group) for group in range(groups.max() + 1)]
     reference, by_part = losses(whole, None), np.array([losses(whole, part) for part in parts])
     kept, cost = weights[used].copy(), np.asarray(costs, dtype=float)[used]
     if not np.isfinite(reference) or not np.isfinite(by_part).all():

@@ -1,10 +1,16 @@
 """Tests of the removal of members that do not pay for the time of their predictions."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from automl.ensemble.selection import choose_members
 from automl.ensemble.thrift import remove_costly
 from automl.task.metrics import make_metric
+from automl.trials.history import Evaluation
+from tests.factories import make_task, tree
 
 rng = np.random.default_rng(0)
 N = 1_500
@@ -54,3 +60,47 @@ def test_rows_without_weight_do_not_count():
     all_rows = remove_costly(predictions, *known, Y, METRIC, weight)
     first_rows = remove_costly(predictions[:, : N // 2], *known, Y[: N // 2], METRIC)
     assert (all_rows > 0).tolist() == (first_rows > 0).tolist()
+
+
+def _numbers(seed, n):
+    """Return a target, and the predictions of two members that differ a little."""
+    rng = np.random.default_rng(seed)
+    y, error = rng.normal(size=(2, n))
+    return y, y + np.stack([error, 0.9996 * error + 0.005 * rng.normal(size=n)])
+
+
+SQUARED_ERROR = make_metric("neg_mean_squared_error", "regression", None)
+
+
+@pytest.mark.parametrize("n", [6, 100])
+def test_rows_of_one_unit_tell_as_much_as_one_row(n):
+    halves, rows = np.full(2, 0.5), np.repeat(np.arange(n), 20)
+    single, repeated = [], []
+    for y, predictions in (_numbers(seed, n) for seed in range(30)):
+        single.append(remove_costly(predictions, halves, [1.0, 9.0], y, SQUARED_ERROR).tolist())
+        known = predictions[:, rows], halves, [1.0, 9.0], y[rows], SQUARED_ERROR
+        repeated.append(remove_costly(*known, units=rows).tolist())
+    assert single == repeated
+    assert single.count([1.0, 0.0]) in range(1, 30)
+
+
+def _cubed_depth(evaluation):
+    """Return the cost of a tree: the deeper one of two is the first that may go."""
+    return evaluation.configuration["model:decision_tree:max_depth"] ** 3
+
+
+def test_the_choice_of_the_members_keeps_groups_together(monkeypatch):
+    monkeypatch.setattr("automl.ensemble.selection.select_weights", lambda *known: np.full(2, 0.5))
+    n_removed = []
+    rows = np.repeat(np.arange(100), 4)
+    for groups in (None, rows):
+        n_removed.append(0)
+        for y, predictions in (_numbers(seed, 100) for seed in range(30)):
+            task = make_task("regression", n_rows=400, scoring="neg_mean_squared_error")
+            task = replace(task, y=y[rows], groups=groups, folds=((np.arange(0), np.arange(400)),))
+            evaluations = [Evaluation(tree(depth), "initial") for depth in (2, 3)]
+            known = dict(zip([e.configuration for e in evaluations], predictions[:, rows], strict=True))
+            artifacts = SimpleNamespace(predictions=lambda configuration, fold, known=known: known[configuration])
+            members = choose_members([(1, evaluations)], artifacts, task, 25, np.inf, 0, _cubed_depth)
+            n_removed[-1] += [member.configuration for member in members] == [tree(2)]
+    assert n_removed[1] > n_removed[0]
