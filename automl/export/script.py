@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sklearn.metrics import get_scorer_names
@@ -86,6 +87,31 @@ _READ = '''def read_columns(table):
     """Return the columns that the pipeline needs: numbers, and texts of categories."""
 '''
 _DIFFERENCES = "Differences to the model of the search:\n\n"
+
+
+@dataclass(frozen=True)
+class _TargetCode:
+    """The parts of a script that depend on its target or on its several targets.
+
+    Attributes
+    ----------
+    kind : str
+        What the script predicts, for its title.
+    usage : str
+        How the script is called.
+    constants : list of str
+        Code of the constants: the names of several targets, classes, the scorer, and the folds.
+    functions : list of str
+        Code of the functions that read the target and score the pipeline.
+    main : str
+        Template of the main function.
+    """
+
+    kind: str
+    usage: str
+    constants: list[str]
+    functions: list[str]
+    main: str
 
 
 def python_script(estimator: FittedModel, name: str = "pipeline.py") -> str:
@@ -208,34 +234,12 @@ def _assemble(
     parts: list[str],
     name: str,
 ) -> str:
-    layout, classes = estimator._ensemble.targets, getattr(estimator, "classes_", None)
-    if classes is None:
-        script.define("check_decimal", CHECK_DECIMAL)
     script.imports |= {"import argparse", "import joblib", "import pandas as pd", "import re"}
     script.use("sklearn.pipeline", "make_pipeline")
-    if layout is None:
-        n_classes = 0 if classes is None else len(classes)
-        kind = "regression" if n_classes == 0 else "binary" if n_classes == 2 else "multiclass"
-        scoring, usage = _scoring(estimator, kind, script), _USAGE
-        facts = _target_constants(estimator, scoring, script)
-        score = score_code(scoring, n_classes, script)
-        parts_of_target: tuple[str, ...] = (
-            _VALUES if classes is None else _CLASSES,
-            *score,
-            print_scores_code(n_classes > 0),
-        )
-        main = _MAIN
-        script.imports.add("import numpy as np")
-        script.use("sklearn.model_selection", "cross_val_score")
-    else:
-        kind, usage = plural(layout.n_targets, "target"), USAGE
-        scoring = target_scoring(estimator, layout, script)
-        facts = target_constants(estimator, layout, scoring, script)
-        *own, main = target_functions(scoring, layout, script)
-        parts_of_target = tuple(own)
+    target = _target_code(estimator, script)
     add_remarks(estimator, script)
     n_columns = sum(column.reader is not None for column in estimator._reader.columns_)
-    title = f"Train {family} ({kind}) on a table of {plural(n_columns, 'column')}."
+    title = f"Train {family} ({target.kind}) on a table of {plural(n_columns, 'column')}."
     model = _MODEL + _below(call_code("make_pipeline", parts)) + "\n"
     read = _reading(estimator._reader, columns, {"CATEGORIES": categories, "NUMBERS": numbers})
     constants = [constant("COLUMNS", raw_names(estimator._reader))] if not estimator._reader.named_ else []
@@ -243,10 +247,10 @@ def _assemble(
     constants += [
         constant(key, list(names)) for key, names in (("CATEGORIES", categories), ("NUMBERS", numbers)) if names
     ]
-    constants += [*facts, *(code for key, code in script.definitions.items() if key.isupper())]
+    constants += [*target.constants, *(code for key, code in script.definitions.items() if key.isupper())]
     functions = [code for key, code in script.definitions.items() if not key.isupper()]
     notes = "".join(f"- {one_line(remark)}.\n" for remark in script.remarks)
-    usage = usage.format(name=one_line(name))
+    usage = target.usage.format(name=one_line(name))
     head = docstring(_HEAD.format(title=one_line(title), usage=usage, notes=_DIFFERENCES + notes if notes else ""))
     blocks = [
         head + "\n" + _imports(script),
@@ -256,13 +260,39 @@ def _assemble(
         PARSER,
         WITH_POINTS,
         READ_TABLE,
-        *parts_of_target,
+        *target.functions,
         model,
-        with_groups(main, estimator),
+        with_groups(target.main, estimator),
     ]
     code = "\n\n".join(block.strip("\n") + "\n" for block in blocks)
     ast.parse(code)
     return code
+
+
+def _target_code(estimator: FittedModel, script: Script) -> _TargetCode:
+    """Return the parts of the script that depend on the target or on several targets."""
+    if getattr(estimator, "classes_", None) is None:
+        script.define("check_decimal", CHECK_DECIMAL)
+    layout = estimator._ensemble.targets
+    if layout is None:
+        return _one_target_code(estimator, script)
+    scoring = target_scoring(estimator, layout, script)
+    constants = target_constants(estimator, layout, scoring, script)
+    *functions, main = target_functions(scoring, layout, script)
+    return _TargetCode(plural(layout.n_targets, "target"), USAGE, constants, functions, main)
+
+
+def _one_target_code(estimator: FittedModel, script: Script) -> _TargetCode:
+    classes = getattr(estimator, "classes_", None)
+    n_classes = 0 if classes is None else len(classes)
+    kind = "regression" if n_classes == 0 else "binary" if n_classes == 2 else "multiclass"
+    scoring = _scoring(estimator, kind, script)
+    constants = _target_constants(estimator, scoring, script)
+    read = _VALUES if classes is None else _CLASSES
+    functions = [read, *score_code(scoring, n_classes, script), print_scores_code(n_classes > 0)]
+    script.imports.add("import numpy as np")
+    script.use("sklearn.model_selection", "cross_val_score")
+    return _TargetCode(kind, _USAGE, constants, functions, _MAIN)
 
 
 def _scoring(estimator: FittedModel, kind: str, script: Script) -> str:
