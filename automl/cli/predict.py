@@ -69,7 +69,7 @@ def predict(
 ) -> None:
     """Predict the target of each row of a table with a saved model; a target column in the table is ignored.
 
-    The table may be larger than the memory. The file of the predictions appears when all rows are predicted.
+    The table may be larger than the memory. The predictions appear when all rows are predicted.
     """
     options = file_options(encoding, separator, decimal, sheet)
     with messages_on_stderr(1):

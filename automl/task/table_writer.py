@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
@@ -36,6 +38,8 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
 def open_writer(path: Path | None, source: Path | None = None) -> Iterator[TableWriter]:
     """Open a writer of a table in chunks; the file appears as a whole when the block ends, or not at all.
 
+    Standard output gets the rows when the block ends, too: until then, a temporary file holds them.
+
     Parameters
     ----------
     path : Path or None
@@ -51,7 +55,7 @@ def open_writer(path: Path | None, source: Path | None = None) -> Iterator[Table
     """
     if path is None:
         kind = ".csv" if source is None else split_extension(source)[0]
-        with TableWriter(sys.stdout, kind if kind in JSON_LINES else ".csv") as writer:
+        with _standard_output() as stream, TableWriter(stream, kind if kind in JSON_LINES else ".csv") as writer:
             yield writer
         return
     kind = _written_kind(path)
@@ -65,6 +69,22 @@ def open_writer(path: Path | None, source: Path | None = None) -> Iterator[Table
                 yield stack.enter_context(TableWriter(stream, kind))
     except OSError as error:
         raise InvalidInputError(f"'{path}' cannot be written: {error.strerror or error}") from error
+
+
+@contextmanager
+def _standard_output() -> Iterator[IO[str]]:
+    """Yield a temporary file, whose content goes to standard output when the block ends without an error."""
+    with ExitStack() as stack:
+        try:
+            held = stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8", newline=""))
+            yield held
+            held.seek(0)
+        except OSError as error:
+            raise InvalidInputError(
+                "the folder of temporary files (TMPDIR) cannot hold the predictions until all rows are predicted: "
+                f"{error.strerror or error}; name a file with --out"
+            ) from error
+        shutil.copyfileobj(held, sys.stdout)
 
 
 def check_output(path: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 import subprocess
 import sys
+import tempfile
 from functools import cache
 
 import numpy as np
@@ -198,6 +201,34 @@ def test_an_error_names_file_row_and_column_and_leaves_no_file(places, call, tmp
         assert f"'{tmp_path / 'bad.csv'}'" in err
         assert message in err
         assert [path.name for path in tmp_path.iterdir()] == ["bad.csv"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.assign(amount="unclear"), "column 'amount' held numbers in fit but now holds 'unclear'"),
+        (lambda t: t.assign(amount=t["amount"].where(t.index != 57, np.inf)), "row 58: column 'amount' holds infinite"),
+    ],
+)
+@pytest.mark.parametrize("extension", ["csv", "jsonl"])
+def test_an_error_in_a_later_chunk_leaves_standard_output_empty(places, call, tmp_path, extension, change, message):
+    folder, new = places
+    path = tmp_path / f"bad.{extension}"
+    write_table(change(new), path)
+    code, out, err = call("predict", folder / "model", path, "--chunk-rows", 20, "--keep", "id")
+    assert (code, out) == (2, "")
+    assert message in err
+
+
+def test_a_full_folder_of_temporary_files_is_one_clear_error(places, call, monkeypatch):
+    def fail(*arguments, **named):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", fail)
+    code, out, err = call("predict", places[0] / "model", places[0] / "new.csv")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "No space left on device" in err
+    assert "--out" in err
 
 
 def test_a_line_with_too_many_cells_is_named(places, call, tmp_path):
