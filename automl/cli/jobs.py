@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from automl.cli.support import INTERRUPTED
 from automl.errors import InvalidInputError, OtherVersionError
 from automl.jobs.duration import in_words
 from automl.plurals import plural, short_number
@@ -142,11 +141,8 @@ def logs(
         def is_open() -> bool:
             return find_job(queue.records(known.name), record.name).state in ("queued", "running")
 
-        try:
-            for text in read_log(JobFolder(known.results, record.name), follow, is_open):
-                typer.echo(text, nl=False)
-        except KeyboardInterrupt:
-            raise typer.Exit(INTERRUPTED) from None
+        for text in read_log(JobFolder(known.results, record.name), follow, is_open):
+            typer.echo(text, nl=False)
 
 
 @app.command()
@@ -296,7 +292,7 @@ def _show(table: pd.DataFrame, columns: list[str]) -> None:
 
 @contextmanager
 def _log_to_stderr(verbose: int) -> Iterator[None]:
-    """Send the runner's log lines to standard error, or nowhere; Ctrl-C ends with one line."""
+    """Send the runner's log lines to standard error, or nowhere; Ctrl-C says how to go on."""
     handler = logging.StreamHandler() if verbose else logging.NullHandler()
     handler.setFormatter(logging.Formatter("automl: %(message)s"))
     logger = logging.getLogger("automl.jobs")
@@ -307,8 +303,7 @@ def _log_to_stderr(verbose: int) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        typer.echo("automl: stopped; run the same command again to go on", err=True)
-        raise typer.Exit(INTERRUPTED) from None
+        raise KeyboardInterrupt("stopped; run the same command again to go on") from None
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)

@@ -9,9 +9,10 @@ import json
 import sys
 from enum import StrEnum
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 import automl
 from automl.cli import meta
@@ -32,12 +33,29 @@ from automl.cli.score import score
 from automl.cli.serve import package, serve
 from automl.cli.slim import slim
 from automl.cli.stop import stop
+from automl.cli.support import one_line_if_interrupted
 from automl.cli.watch import watch
 from automl.errors import AutoMLError
 from automl.fit_log import WORDING
 from pipelines.libraries import MissingLibraryError
 
+
+class _Commands(TyperGroup):
+    """All commands; Ctrl-C ends each of them in the same way."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments; ``--help`` is written here."""
+        with one_line_if_interrupted():
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that the arguments name."""
+        with one_line_if_interrupted():
+            return super().invoke(ctx)
+
+
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

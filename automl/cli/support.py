@@ -128,7 +128,7 @@ Drop = Annotated[
     ),
 ]
 
-INTERRUPTED = 130  # exit code of shells after Ctrl-C
+_INTERRUPTED = 130  # exit code of shells after Ctrl-C
 MOST_SEED = 2**32 - 1  # the largest seed that NumPy takes
 POSITIVE_HELP = (
     "The class of interest of two classes, for scorers such as f1 and for the decision threshold. The default is the "
@@ -254,7 +254,7 @@ class _Formatter(logging.Formatter):
 def messages_on_stderr(verbose: int) -> Iterator[None]:
     """Write the log of the library and its warnings about folds and classes to standard error, one line for each.
 
-    The messages name options of the command in place of arguments of Python. Ctrl-C ends the command with one line.
+    The messages name options of the command in place of arguments of Python.
     """
     wording = WORDING.get()
     handler = logging.StreamHandler()
@@ -282,12 +282,19 @@ def messages_on_stderr(verbose: int) -> Iterator[None]:
         warnings.showwarning = show
         try:
             yield
-        except KeyboardInterrupt as error:
-            typer.echo(f"automl: {str(error) or 'interrupted'}", err=True)
-            raise typer.Exit(INTERRUPTED) from None
         finally:
             logger.removeHandler(handler)
             logger.setLevel(level)
+
+
+@contextmanager
+def one_line_if_interrupted() -> Iterator[None]:
+    """Let Ctrl-C end the command with one line, the text of the `KeyboardInterrupt` if it has one."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        typer.echo(f"automl: {str(error) or 'interrupted'}", err=True)
+        raise typer.Exit(_INTERRUPTED) from None
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from automl.cli.support import INTERRUPTED, messages_on_stderr
+from automl.cli.support import messages_on_stderr
 from automl.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -45,21 +45,17 @@ def watch(
     the run failed or its process died.
     """
     if terminal:
-        try:
-            if _is_queue(place):
-                from automl.jobs.batch import open_batch
+        if _is_queue(place):
+            from automl.jobs.batch import open_batch
 
-                with open_batch(place, batch, read_only=True) as (queue, known):
-                    from automl.watch.queue_terminal import show_queue
+            with open_batch(place, batch, read_only=True) as (queue, known):
+                from automl.watch.queue_terminal import show_queue
 
-                    show_queue(queue, known)
-                return
-            from automl.watch.terminal import show_run
+                show_queue(queue, known)
+            return
+        from automl.watch.terminal import show_run
 
-            is_good = show_run(Path(place))
-        except KeyboardInterrupt:
-            raise typer.Exit(INTERRUPTED) from None
-        if not is_good:
+        if not show_run(Path(place)):
             raise typer.Exit(1)
         return
     missing = [name for name in ("jinja2", "matplotlib", "starlette", "uvicorn") if find_spec(name) is None]
