@@ -5,6 +5,7 @@ It is the same at the end of `fit` and for `automl.load` of a run directory.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,7 +21,7 @@ from automl.ensemble.loading import ModelLoader
 from automl.ensemble.out_of_fold_scores import Records, scores_of_frontier, scores_of_run
 from automl.ensemble.score_curve import CurveRecord, collect_curve
 from automl.ensemble.selection import Ensemble, FoldBag, select_members
-from automl.ensemble.single_scores import SingleScores, score_singles
+from automl.ensemble.single_scores import SingleScores, score_singles, singles_of_frontier
 from automl.ensemble.size import members_within_size
 from automl.ensemble.slimming import AnyEstimate, meet_limit
 from automl.execute.machine import available_cpus
@@ -143,14 +144,12 @@ def conclude(
     for_prediction : bool
         Whether to leave out what predictions do not need.
     """
-    singles = None
-    if isinstance(result.out_of_fold, OutOfFoldRecord) and not for_prediction:
-        lost = "the expected score is not compared with those of single configurations"
-        singles = outcome.run_step(partial(score_singles, result.out_of_fold), lost)
+    complete, record = result.ensemble, None
     if limit is not None or not for_prediction:
-        result = _within_limit(outcome, result, limit, reading)
-    rows = curve = None
+        result, record = _within_limit(outcome, result, limit, reading)
+    rows = curve = singles = None
     if not for_prediction:
+        singles = _singles_of(outcome, result, complete, record)
         rows = predictions_of(outcome, result.ensemble)
         if not result.is_smaller:
             curve = outcome.run_step(partial(curve_of, outcome), "the model has no score_over_time_")
@@ -162,8 +161,13 @@ def conclude(
     return replace(result, row_predictions=rows, score_curve=curve, conformal=conformal, single_scores=singles)
 
 
-def _within_limit(outcome: SearchOutcome, result: RunResult, limit: float | None, reading: float) -> RunResult:
-    """Return the result with what smaller ensembles are made of; its own ensemble is one of them if it needs to be."""
+def _within_limit(
+    outcome: SearchOutcome, result: RunResult, limit: float | None, reading: float
+) -> tuple[RunResult, FrontierRecord | None]:
+    """Return the result with what smaller ensembles are made of; its own ensemble is one of them if it needs to be.
+
+    The record of the complete ensemble is returned, too.
+    """
     complete, estimate, budget = result.ensemble, result.out_of_fold, outcome.budget
     end = float("inf")
     if budget.seconds is not None:
@@ -172,15 +176,36 @@ def _within_limit(outcome: SearchOutcome, result: RunResult, limit: float | None
     collecting = partial(frontier_of, outcome, complete, end, reading)
     frontier = outcome.run_step(collecting, "the model has no frontier_")
     if frontier is None:
-        return result
+        return result, None
     larger, known = [*complete.bags, *frontier.bags], (complete, frontier, estimate)
     limiting = partial(meet_limit, *known, limit, outcome.task.X[:1], not outcome.history.repeats, budget.deadline)
     lost = "the ensemble was not made smaller for max_predict_milliseconds"
-    ensemble, frontier, estimate = outcome.run_step(limiting, lost) or known
-    return replace(
-        result, ensemble=ensemble, frontier=frontier, out_of_fold=estimate,
+    ensemble, own, estimate = outcome.run_step(limiting, lost) or known
+    result = replace(
+        result, ensemble=ensemble, frontier=own, out_of_fold=estimate,
         fold_bags=result.fold_bags or kept_fold_bags(larger, ensemble), is_smaller=ensemble is not complete,
     )  # fmt: skip
+    return result, frontier
+
+
+def _singles_of(
+    outcome: SearchOutcome, result: RunResult, complete: Ensemble, record: FrontierRecord | None
+) -> SingleScores | None:
+    """Return the scores of single configurations on the rows that the estimate of a result scores.
+
+    Parameters
+    ----------
+    complete : Ensemble
+        The ensemble with all its models, of which that of the result may be a part.
+    record : FrontierRecord or None
+        That of the complete ensemble.
+    """
+    lost, known = "the expected score is not compared with those of single configurations", result.out_of_fold
+    if isinstance(known, OutOfFoldRecord):
+        return outcome.run_step(partial(score_singles, known), lost)
+    if record is None or known is None or not math.isfinite(known.score):
+        return None
+    return outcome.run_step(partial(singles_of_frontier, record, complete.bags, outcome.history), lost)
 
 
 def record_of(outcome: SearchOutcome, ensemble: Ensemble, deadline: float) -> OutOfFoldRecord | None:

@@ -103,6 +103,10 @@ class FrontierRecord:
         first = self.megabytes if self.first_megabytes is None else self.first_megabytes
         return np.where(n_models > 0, first + (n_models - 1) * self.megabytes, 0.0)
 
+    def score_of(self, number: int) -> float:
+        """Return the score of a configuration; NaN if the metric is undefined on the rows."""
+        return -_loss(self, self.predictions[number].astype(np.float64))
+
 
 @dataclass(frozen=True)
 class Entry:

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from automl.ensemble.estimate import OutOfFoldRecord
+from automl.ensemble.frontier import FrontierRecord
+from automl.ensemble.selection import FoldBag
 from automl.task.dummy import dummy_score
+from automl.task.metrics import Metric
+from automl.trials.candidates import find_singles
+from automl.trials.history import RunHistory
+
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -18,9 +30,9 @@ class SingleScores:
     Attributes
     ----------
     best : float
-        That of the best configuration of the search.
+        That of the best configuration of the search; NaN where its predictions of these rows are not known.
     simple_family : str
-        The family of the best configuration of a simple family; empty where none has predicted all these rows.
+        The family of the best configuration of a simple family; empty where its predictions are not known.
     simple : float
         That of this configuration.
     constant : float or None
@@ -38,6 +50,36 @@ class SingleScores:
 
 def score_singles(record: OutOfFoldRecord) -> SingleScores:
     """Return the scores on the rows that the estimate of a record scores."""
-    best, simple = (math.nan if i is None else record.score_of(i) for i in (record.best, record.simple))
-    family = "" if record.simple is None else record.families[record.simple]
-    return SingleScores(best, family, simple, *dummy_score(*record.scored_part()))
+    return _scores(record.score_of, record.best, record.simple, record.families, record.scored_part())
+
+
+def singles_of_frontier(record: FrontierRecord, bags: Sequence[FoldBag], history: RunHistory | None) -> SingleScores:
+    """Return the scores on the rows of a frontier, which the estimates of its ensembles score.
+
+    Parameters
+    ----------
+    bags : sequence of FoldBag
+        The members of the ensemble of the record. A configuration that is neither a member nor in the record has no
+        score.
+    history : RunHistory or None
+        None where it is not known, so that no single configuration has a score.
+    """
+    configurations = [bag.configuration for bag in [*bags, *record.bags]]
+    numbers = {configuration: i for i, configuration in enumerate(configurations)}
+    folds = () if record.folds is None else np.unique(record.folds).tolist()
+    found = (None, None) if history is None else find_singles(history, folds)
+    best, simple = (None if e is None else numbers.get(e.configuration) for e in found)
+    rows = record.metric, record.y, record.sample_weight
+    return _scores(record.score_of, best, simple, [c.family for c in configurations], rows)
+
+
+def _scores(
+    score_of: Callable[[int], float],
+    best: int | None,
+    simple: int | None,
+    families: Sequence[str],
+    rows: tuple[Metric, Array, Array | None],
+) -> SingleScores:
+    """Return the scores of two numbered configurations, and of a constant on their rows."""
+    of_best, of_simple = (math.nan if i is None else score_of(i) for i in (best, simple))
+    return SingleScores(of_best, "" if simple is None else families[simple], of_simple, *dummy_score(*rows))

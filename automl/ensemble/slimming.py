@@ -27,6 +27,7 @@ from automl.ensemble.frontier import (
 from automl.ensemble.missing import SLIM, order_of_rows, why_missing
 from automl.ensemble.out_of_fold_scores import scores_of_frontier
 from automl.ensemble.selection import Ensemble
+from automl.ensemble.single_scores import singles_of_frontier
 from automl.errors import InvalidInputError
 from automl.plurals import short_number
 from automl.task.own_objects import check_loaded
@@ -77,6 +78,7 @@ def _with_entry(estimator: Model, entry: Entry) -> Model:
     new._frontier = smaller_record(record, entry)
     new._conformal = scores_of_frontier(new._frontier, new._ensemble)
     new._estimate = entry_estimate(entry)
+    new._single_scores = singles_of_frontier(record, estimator._ensemble.bags, vars(estimator).get("history_"))
     return new
 
 

@@ -193,6 +193,7 @@ def test_ctrl_c_in_the_last_training_keeps_the_models_of_all_rows_of_earlier_ses
         ("automl.fitting.score_metrics", "the model has no metric_scores_"),
         ("automl.expected_score.estimate_score_before", "estimate_ is computed when it is read"),
         ("automl.conclusion.score_singles", "the expected score is not compared with those of single configurations"),
+        ("automl.conclusion.singles_of_frontier", "is not compared with those of single configurations"),
         ("automl.fitting.EnergyMeter.finish", "the energy of costs_ is estimated"),
         ("tests.end_to_end.test_interruptions.Idle.on_fit_task_end", "a callback has not ended its work"),
     ],
@@ -216,7 +217,7 @@ def test_ctrl_c_in_any_step_after_the_ensemble_was_built_returns_it(step, lost, 
     if "all_rows" in step:  # large tables only get models of all rows
         monkeypatch.setattr("automl.task.task._MANY_ROWS", 100)
     X, y = load_breast_cancer(return_X_y=True)
-    limit = 1e-4 if "limit" in step or "scores_of_frontier" in step else None
+    limit = 1e-4 if "limit" in step or "of_frontier" in step else None
     settings = {**FAST, "max_trials": 2, "include": ["decision_tree"], "verbose": int("_score" in step)}
     clf = AutoMLClassifier(**settings, max_predict_milliseconds=limit, store=tmp_path, guard=0.2).set_callbacks(Idle())
     with caplog.at_level(logging.WARNING, logger="automl"), warnings.catch_warnings(action="ignore"):

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from automl import AutoMLRegressor
+from automl.ensemble.single_scores import singles_of_frontier
 from automl.expected_score import expected_score_line
+from automl.fitted.data_warnings import constant_score
 from automl.report.collect import collect
 from automl.report.render import to_html, to_markdown
 from automl.report.verdict import make_verdict
@@ -74,3 +76,29 @@ def test_the_verdict_of_several_targets_says_what_the_metric_is_and_where_the_sc
     assert meaning in markdown
     assert "(neg_mean_absolute_error)</span>" in html
     assert "better values are on the right; the band is the interval of the expected score." in html
+
+
+LIMIT = {"max_predict_milliseconds": 0.015}  # of one ridge model instead of three
+
+
+@pytest.mark.parametrize("settings", [{}, LIMIT])
+def test_all_marks_of_a_smaller_ensemble_are_scores_of_the_rows_of_its_estimate(settings):
+    """A few very large values of the target decide the error, and another sample of rows lacks some of them."""
+    rng = np.random.default_rng(0)
+    X, noise = rng.normal(size=(6_000, 2)), rng.standard_t(2.1, size=6_000)
+    model = AutoMLRegressor(**ONE | settings).fit(X, X[:, 0] + noise)
+    model = model if settings else model.slim(max_loss=1e9)
+    verdict, y = make_verdict(model), model._frontier.y
+    assert verdict.expected.value == pytest.approx(-model.frontier_["score"].iloc[0], rel=1e-5)
+    assert verdict.search_best == verdict.simple.score == verdict.expected.value
+    assert verdict.dummy == pytest.approx(np.std(y), rel=1e-3)
+    assert -constant_score(model.refit())[0] == pytest.approx(verdict.dummy, rel=1e-5)
+
+
+def test_a_smaller_ensemble_without_the_best_configuration_is_compared_with_a_constant_only(skewed):
+    other = copy.copy(skewed)
+    other._single_scores = singles_of_frontier(skewed._frontier, [], skewed.history_)
+    verdict = make_verdict(other)
+    assert verdict.search_best is verdict.simple is None
+    assert verdict.search_mean is not None
+    assert verdict.dummy == pytest.approx(-skewed._single_scores.constant, rel=1e-5)
