@@ -145,13 +145,8 @@ def quantiles_by_other_rows(estimator: ModelWithRows, rows: Predicted) -> Array:
         means = held.predictions
     else:
         means = _mean_predictions(record)
-    ensemble, weight = estimator._ensemble, rows.sample_weight
-    # In the order of the table, so that the shares are those of `quantile_scores_`.
-    order = np.arange(len(rows.y)) if rows.numbers is None else np.argsort(rows.numbers, kind="stable")
-    known = rows.y[order], means[order], ensemble.quantiles, None if weight is None else weight[order]
-    found = np.empty((len(order), len(ensemble.quantiles)))
-    found[order] = shifted_by_other_rows(ensemble.quantile_shift, *known)
-    return found
+    ensemble = estimator._ensemble
+    return shifted_by_other_rows(ensemble.quantile_shift, rows.y, means, ensemble.quantiles, rows.sample_weight)
 
 
 def _mean_predictions(record: FrontierRecord) -> Array:

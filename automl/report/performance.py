@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -88,7 +89,16 @@ def _of_one_target(estimator: ReportedModel, rows: Predicted, title: str, note: 
         return replace(performance, coverage=_coverage(estimator))
     note += " The share of the rows below each quantile is counted with a calibration that comes from other rows."
     performance = _performance(estimator, weighted, metric, "out-of-fold", title, note)
-    return replace(performance, coverage=_levels(rows, quantiles, quantiles_by_other_rows(estimator, rows)))
+    return replace(performance, coverage=_quantile_rows(estimator, rows))
+
+
+def _quantile_rows(estimator: Any, rows: Predicted) -> tuple[CoverageRow, ...]:
+    """Return coverage and loss of each quantile: those of `quantile_scores_`, which a smaller ensemble lacks."""
+    known = vars(estimator).get("_quantile_scores")
+    if known is None:
+        return _levels(rows, estimator._ensemble.quantiles, quantiles_by_other_rows(estimator, rows))
+    levels, scores, _, shares = zip(*known, strict=True)
+    return _coverage_rows(levels, shares, [-score for score in scores])
 
 
 def _without_interval(performance: Performance) -> Performance:
@@ -182,7 +192,11 @@ def _levels(rows: Predicted, quantiles: tuple[float, ...], counted: Array) -> tu
     weight = rows.sample_weight
     inside = np.average(rows.y[:, None] <= counted, axis=0, weights=weight)
     losses = np.average(pinball_losses(rows.y, rows.predictions, quantiles), axis=0, weights=weight)
-    shown = zip(quantiles, all_rounded(inside, 4), all_rounded(losses, 4), strict=True)
+    return _coverage_rows(quantiles, inside, losses)
+
+
+def _coverage_rows(levels: Sequence[float], shares: Any, losses: Any) -> tuple[CoverageRow, ...]:
+    shown = zip(levels, all_rounded(shares, 4), all_rounded(losses, 4), strict=True)
     return tuple(CoverageRow(*row) for row in shown)
 
 

@@ -55,6 +55,16 @@ def test_a_report_of_rows_in_the_order_of_time_shows_quantiles_and_each_target()
     assert len(out_of_fold_performance(reg)[0]) == 2
 
 
+@pytest.mark.parametrize(("guard", "in_time_order"), [(None, False), (0.2, False), (None, True)])
+def test_the_quantiles_of_a_report_have_the_coverage_of_quantile_scores(guard, in_time_order):
+    X, y = make_rows(400)
+    days = np.random.default_rng(1).permutation(400) if in_time_order else None
+    reg = AutoMLRegressor(**ONE | {"include": ["ridge"], "quantiles": [0.1, 0.5, 0.9]}, guard=guard)
+    reg.fit(X, y, time=days)
+    (performance,), _ = out_of_fold_performance(reg)
+    assert [row.coverage for row in performance.coverage] == pytest.approx(reg.quantile_scores_["coverage"], abs=1e-4)
+
+
 @pytest.fixture(scope="module")
 def weighted():
     X, y = make_rows(300)
