@@ -254,7 +254,7 @@ class BaseAutoML(
         # Workers fitted the pipelines on arrays; a global setting `transform_output` must not reach their inner steps.
         with table_errors(), config_context(transform_output="default"):
             table, unread = self._reader.transform_noting(X)
-            warn_of_unread(unread, 4)
+            warn_of_unread(unread)
             return self._ensemble.predict(table)
 
     def save(self, path: str | os.PathLike[str], rows: bool = False) -> None:

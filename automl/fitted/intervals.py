@@ -95,7 +95,7 @@ def _prepare(estimator: FittedModel, X: Any, what: str) -> tuple[Records, Any]:
         warnings.warn(f"the {what} are approximate: {note}", UserWarning, stacklevel=4)
     with table_errors(), config_context(transform_output="default"):
         table, unread = estimator._reader.transform_noting(X)
-    warn_of_unread(unread, 5)
+    warn_of_unread(unread)
     return records, table
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from automl.ensemble.fitted_model import FittedModel, Model
 from automl.ensemble.selection import FoldBag
+from automl.errors import UnreadCellsWarning
 from automl.explain.parts import encode_target
 from automl.task.own_objects import check_loaded
 
@@ -60,9 +62,12 @@ class MemberScores(FittedModel):
         check_loaded({"scoring": self.scorer_})
         encode_target(self, y, X)  # some scorers do not notice a label that is no class of the model
         weight = {} if sample_weight is None else {"sample_weight": sample_weight}
-        scores = {
-            bag.configuration.id: float(self.scorer_(_alone(self, bag), X, y, **weight)) for bag in self._ensemble.bags
-        }
+        scores = {}
+        with warnings.catch_warnings():
+            for bag in self._ensemble.bags:
+                scores[bag.configuration.id] = float(self.scorer_(_alone(self, bag), X, y, **weight))
+                # All members read the same table, so that the first one has warned of its cells.
+                warnings.simplefilter("ignore", UnreadCellsWarning)
         board.insert(list(board.columns).index("score") + 1, "test_score", board["id"].map(scores).astype(float))
         return board
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Sequence
+from types import FrameType
 
 from automl.errors import UnreadCellsWarning
 from automl.plurals import plural
@@ -11,13 +13,26 @@ from pipelines.table.cells import UnreadCells
 
 _SHOWN = 3  # columns in one message
 _LONGEST = 50  # characters of an example
+_LIBRARIES = ("automl", "sklearn", "joblib")  # scorers and meta-estimators of scikit-learn call predictions, too
 _PLURALS = {"number": "numbers", "boolean": "booleans", "date": "dates", "time": "times"}
 
 
-def warn_of_unread(columns: Sequence[UnreadCells], stacklevel: int) -> None:
-    """Warn of cells that cannot be read, in one line for all columns; without such cells do nothing."""
+def warn_of_unread(columns: Sequence[UnreadCells]) -> None:
+    """Warn of cells that cannot be read, in one line for all columns; without such cells do nothing.
+
+    The warning points to the line of the user who has called a method of an estimator, or a function that calls it.
+    """
     if columns:
-        warnings.warn(UnreadCellsWarning(describe_unread(columns), columns), stacklevel=stacklevel)
+        warnings.warn(UnreadCellsWarning(describe_unread(columns), columns), stacklevel=_level_of_user())
+
+
+def _level_of_user() -> int:
+    """Return the `stacklevel` of the first frame outside the libraries, for a warning of the function that calls."""
+    frame: FrameType | None = sys._getframe(1)
+    level = 1
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _LIBRARIES:
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def describe_unread(columns: Sequence[UnreadCells]) -> str:

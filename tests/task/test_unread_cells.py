@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automl import AutoMLRegressor
+from automl import AutoMLClassifier, AutoMLRegressor
 from automl.errors import InvalidInputError, UnreadCellsWarning
 
 FAST = {"time_budget": None, "max_trials": 1, "n_jobs": 1, "cv": 2, "verbose": 0, "random_state": 0}
@@ -50,9 +50,51 @@ def test_a_warning_names_number_example_row_and_column(model, column, kind):
     with pytest.warns(UnreadCellsWarning, match=expected) as caught:
         model.predict(X)
     assert [each.filename for each in caught] == [__file__]
-    with pytest.warns(UnreadCellsWarning, match=expected) as caught:
-        model.predict_interval(X, 0.5)
+
+
+@pytest.fixture(scope="module")
+def odd():
+    """Return a table with a cell that cannot be read, and its target."""
+    X = make_table(90)
+    y = X["amount"] * (1 + X["member"]) + 9 * (X["city"] == "Oslo")
+    X["amount"] = X["amount"].astype(object)
+    X.loc[3, "amount"] = "soon"
+    return X, y
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    """Return an estimator whose ensemble has several members."""
+    X = make_table(120)
+    reg = AutoMLRegressor(include=["ridge", "decision_tree"], **FAST | {"max_trials": 3})
+    reg.fit(X, X["amount"] * (1 + X["member"]) + 9 * (X["city"] == "Oslo"))
+    assert (reg.leaderboard_["weight"] > 0).sum() > 1
+    return reg
+
+
+CALLS = {
+    "score": lambda model, X, y: model.score(X, y),
+    "scorer_": lambda model, X, y: model.scorer_(model, X, y),
+    "score_members": lambda model, X, y: model.score_members(X, y),
+    "scores_by_group": lambda model, X, y: model.scores_by_group(X["city"], X, y),
+    "predict_interval": lambda model, X, y: model.predict_interval(X, 0.5),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_call_gives_one_warning_at_the_line_of_the_user(mixed, odd, call):
+    with pytest.warns(UnreadCellsWarning, match="1 of 90 cells cannot be read") as caught:
+        CALLS[call](mixed, *odd)
     assert [each.filename for each in caught] == [__file__]
+
+
+def test_a_warning_of_a_classifier_points_to_the_line_of_the_user(odd):
+    X, y = odd
+    clf = AutoMLClassifier(include=["logistic_regression"], **FAST).fit(make_table(90), y > 50)
+    for call in (clf.predict_log_proba, lambda table: clf.score(table, y > 50)):
+        with pytest.warns(UnreadCellsWarning, match="1 of 90 cells cannot be read") as caught:
+            call(X)
+        assert [each.filename for each in caught] == [__file__]
 
 
 def test_cells_without_content_and_new_levels_give_no_warning(model):
