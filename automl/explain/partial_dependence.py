@@ -20,7 +20,7 @@ from automl.ensemble.fitted_model import FittedModel
 from automl.errors import InvalidInputError
 from automl.explain.parts import check_count, check_seed, column_number, kept_rows, predict_shown
 from automl.task.table_validation import check_table
-from automl.task.validation import table_errors
+from automl.task.unread_cells import read_rows
 from pipelines.table.columns import Column
 
 Array = NDArray[Any]
@@ -99,8 +99,7 @@ def partial_dependence(
         kept = kept_rows(estimator)
         table = kept.X if kept.sample_weight is None else kept.X[kept.sample_weight > 0]
     else:
-        with table_errors():
-            table = estimator._reader.transform(check_table(X))
+        table = read_rows(estimator._reader, check_table(X))
     positions = list(described.positions)
     own = _own_cells(table, positions)
     key, donors = _choose_values(described, own, n_values)

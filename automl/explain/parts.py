@@ -18,7 +18,8 @@ from automl.task.metrics import Metric
 from automl.task.own_objects import check_loaded
 from automl.task.several_targets import encode_targets
 from automl.task.table_validation import as_array, check_table
-from automl.task.validation import as_numbers, check_groups, check_score_weight, read_target, table_errors
+from automl.task.unread_cells import read_rows
+from automl.task.validation import as_numbers, check_groups, check_score_weight, read_target
 from pipelines.row_samples import draw_rows, rows_to_score
 
 Array = NDArray[Any]
@@ -171,8 +172,7 @@ def new_part(
     weight = check_score_weight(sample_weight, len(target))
     codes = check_groups(groups, len(target))
     X = check_table(X)
-    with table_errors():
-        table = estimator._reader.transform(X)
+    table = read_rows(estimator._reader, X)
     kept = np.arange(len(target)) if weight is None else np.flatnonzero(weight > 0)
     kept = rows_to_score(np.random.default_rng(random_state), kept, max_rows, target)
     if metric.reads_table:

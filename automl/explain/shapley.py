@@ -37,7 +37,7 @@ from automl.explain.parts import (
 )
 from automl.refit.rows import TrainingRows
 from automl.task.table_validation import as_array, check_table, check_width
-from automl.task.validation import table_errors
+from automl.task.unread_cells import read_rows
 
 Array = NDArray[Any]
 
@@ -58,9 +58,7 @@ def explain(
     X = check_table(X)
     check_width(X, estimator.n_features_in_, type(estimator).__name__)
     rng = np.random.default_rng(seed)
-    with table_errors():
-        rows = estimator._reader.transform(X)
-        known = _background_of(estimator, background, rng)
+    rows, known = read_rows(estimator._reader, X), _background_of(estimator, background, rng)
     layout = _Layout.of(column_positions(estimator), rows.shape[1])
     n_pairs, column_by_column = _plan(rows, known, layout, max_evaluations)
     known = known[: min(n_pairs, known.shape[0])]
@@ -121,7 +119,7 @@ class _Layout:
 def _background_of(estimator: FittedModel, background: Any, rng: np.random.Generator) -> Any:
     """Return the background rows in random order, as the table reader reads them."""
     if background is not None:
-        table = estimator._reader.transform(check_table(background))
+        table = read_rows(estimator._reader, check_table(background))
         return table[rng.permutation(table.shape[0])[:BACKGROUND_ROWS]]
     try:
         rows: TrainingRows = kept_rows(estimator)

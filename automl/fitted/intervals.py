@@ -22,8 +22,7 @@ from automl.refit.interval_scale import records_with_scale
 from automl.refit.model import ModelWithRows
 from automl.task.quantiles import refuse_quantiles
 from automl.task.table_validation import check_table, check_width
-from automl.task.unread_cells import warn_of_unread
-from automl.task.validation import table_errors
+from automl.task.unread_cells import read_rows
 
 Array = NDArray[Any]
 
@@ -93,10 +92,8 @@ def _prepare(estimator: FittedModel, X: Any, what: str) -> tuple[Records, Any]:
     if note and not vars(estimator).get("_has_warned_of_intervals"):
         estimator._has_warned_of_intervals = True
         warnings.warn(f"the {what} are approximate: {note}", UserWarning, stacklevel=4)
-    with table_errors(), config_context(transform_output="default"):
-        table, unread = estimator._reader.transform_noting(X)
-    warn_of_unread(unread)
-    return records, table
+    with config_context(transform_output="default"):
+        return records, read_rows(estimator._reader, X)
 
 
 class Coverage(ModelWithRows):

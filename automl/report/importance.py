@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automl.errors import AutoMLError
+from automl.errors import AutoMLError, UnreadCellsWarning
 from automl.explain.importance import importance, of_target
 from automl.explain.partial_dependence import PartialDependence, partial_dependence
 from automl.fitted.one_target import OneTarget, each_target
@@ -56,7 +56,9 @@ def make_importance_section(
         for name, value in zip(reached["name"], reached["importance"], strict=True)
         if value > 0 and kinds[name] not in _NO_CURVE
     ]
-    dependences = tuple(_dependence(estimator, name, X) for name in drawn[:_N_DEPENDENCES])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnreadCellsWarning)  # the section about the test rows has warned of their cells
+        dependences = tuple(_dependence(estimator, name, X) for name in drawn[:_N_DEPENDENCES])
     shown = tuple(clean(name) for name in targets)
     return ImportanceSection(_note(table, len(columns)), columns, dependences, shown), ""
 

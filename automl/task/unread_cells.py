@@ -6,15 +6,32 @@ import sys
 import warnings
 from collections.abc import Sequence
 from types import FrameType
+from typing import Any
 
 from automl.errors import UnreadCellsWarning
 from automl.plurals import plural
+from automl.task.validation import table_errors
 from pipelines.table.cells import UnreadCells
+from pipelines.table.reader import TableReader
 
 _SHOWN = 3  # columns in one message
 _LONGEST = 50  # characters of an example
 _LIBRARIES = ("automl", "sklearn", "joblib")  # scorers and meta-estimators of scikit-learn call predictions, too
 _PLURALS = {"number": "numbers", "boolean": "booleans", "date": "dates", "time": "times"}
+
+
+def read_rows(reader: TableReader, X: Any) -> Any:
+    """Return a checked table as a fitted reader reads it, and warn of its cells that cannot be read.
+
+    Raises
+    ------
+    InvalidInputError
+        If the table does not suit the reader.
+    """
+    with table_errors():
+        table, unread = reader.transform_noting(X)
+    warn_of_unread(unread)
+    return table
 
 
 def warn_of_unread(columns: Sequence[UnreadCells]) -> None:

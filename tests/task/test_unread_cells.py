@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import warnings
 
@@ -11,6 +12,9 @@ import pytest
 
 from automl import AutoMLClassifier, AutoMLRegressor
 from automl.errors import InvalidInputError, UnreadCellsWarning
+from automl.explain.partial_dependence import partial_dependence
+from automl.report.importance import make_importance_section
+from automl.report.rows import LabeledTable
 
 FAST = {"time_budget": None, "max_trials": 1, "n_jobs": 1, "cv": 2, "verbose": 0, "random_state": 0}
 
@@ -78,6 +82,10 @@ CALLS = {
     "score_members": lambda model, X, y: model.score_members(X, y),
     "scores_by_group": lambda model, X, y: model.scores_by_group(X["city"], X, y),
     "predict_interval": lambda model, X, y: model.predict_interval(X, 0.5),
+    "importance": lambda model, X, y: model.importance(1, X=X, y=y),
+    "explain": lambda model, X, y: model.explain(X, max_evaluations=10),
+    "explain with a background": lambda model, X, y: model.explain(make_table(9), X, max_evaluations=10),
+    "partial dependence": lambda model, X, y: partial_dependence(model, "amount", X),
 }
 
 
@@ -86,6 +94,15 @@ def test_a_call_gives_one_warning_at_the_line_of_the_user(mixed, odd, call):
     with pytest.warns(UnreadCellsWarning, match="1 of 90 cells cannot be read") as caught:
         CALLS[call](mixed, *odd)
     assert [each.filename for each in caught] == [__file__]
+
+
+def test_a_report_warns_of_its_test_rows_in_their_own_section_only(mixed, odd):
+    lean = copy.copy(mixed)
+    lean._rows = None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UnreadCellsWarning)
+        section, _ = make_importance_section(lean, LabeledTable(*odd))
+    assert section.dependence
 
 
 def test_a_warning_of_a_classifier_points_to_the_line_of_the_user(odd):
