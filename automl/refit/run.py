@@ -211,7 +211,8 @@ def train_on_kept_rows(estimator: RefitModel, deadline: float = float("inf")) ->
         raise NothingFittedError(f"no member of the ensemble could be trained on all rows: {_reasons(failed)}")
     new = derived_copy(estimator, REFIT, (Subject.MODELS,))
     new._ensemble = replace(ensemble, bags=replace_models(ensemble.bags, models, failed))
-    new._constant = constant_of_model(metric, rows.y, rows.sample_weight)
+    if vars(new).get("_single_scores") is None and "_constant" not in vars(new):  # no score of a constant is known
+        new._constant = constant_of_model(metric, rows.y, rows.sample_weight)
     if "_estimate" in vars(estimator):  # a model that was loaded for prediction only has none
         new._estimate = of_fold_models(estimator._estimate)
     new._fold_bags = getattr(estimator, "_fold_bags", None) or ensemble.bags

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.model_selection import TimeSeriesSplit
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
 from automl.errors import InvalidInputError
+from automl.fitted.data_warnings import constant_score
 from automl.notebook import summary
 from automl.refit.members import FitFacts, facts_from_folds
 from automl.refit.report import RefitReport
@@ -303,9 +305,18 @@ def test_ctrl_c_after_the_training_on_folds_of_new_rows_returns_the_new_model(ri
     assert new.predict(X).shape == (240,)
 
 
-def test_ctrl_c_in_the_comparison_with_a_constant_returns_the_model_of_all_rows(ridge, monkeypatch, caplog):
+def test_a_refit_on_the_kept_rows_keeps_the_known_score_of_a_constant(ridge, monkeypatch):
     done = interrupt_once(monkeypatch, "automl.task.dummy.dummy_score")
-    assert ridge.refit().refit_report_.n_models == 1
+    new = ridge.refit()
+    assert not done
+    assert constant_score(new) == constant_score(ridge)
+
+
+def test_ctrl_c_in_the_comparison_with_an_unknown_constant_returns_the_model_of_all_rows(ridge, monkeypatch, caplog):
+    old = copy.copy(ridge)
+    del vars(old)["_single_scores"]  # an earlier version has saved it
+    done = interrupt_once(monkeypatch, "automl.task.dummy.dummy_score")
+    assert old.refit().refit_report_.n_models == 1
     assert done
     assert "interrupted: the model is not compared with a constant" in caplog.text
 
