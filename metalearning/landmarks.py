@@ -23,7 +23,8 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from metalearning import landmark_models
 from metalearning.cfs import select_subset
 from metalearning.landmark_models import Encoded, encode
-from metalearning.table_sample import Array, Codes, TableSample
+from metalearning.table_sample import ROWS_OF_CLASS, Array, Codes, TableSample
+from pipelines.row_samples import with_each_class
 
 MOST_ROWS = 3_000
 MOST_COLUMNS = 60
@@ -72,7 +73,10 @@ def landmarks(sample: TableSample, rng: np.random.Generator) -> dict[str, float]
     if len(rows) < max(FEWEST_ROWS, 4 * n_classes):
         return {}
     work = n_classes * (len(columns) - n_symbolic + most_levels * n_symbolic)
-    rows = rows[_spread_over(sample.y[rows], min(MOST_ROWS, max(1000, MOST_WORK // work)), rng)]
+    most = min(MOST_ROWS, max(1000, MOST_WORK // work))
+    is_part = len(sample.y) < len(sample.target)  # smaller tables keep the values that meta-databases hold of them
+    least = ROWS_OF_CLASS if is_part and sample.traits.is_classification else 0
+    rows = rows[_spread_over(sample.y[rows], most, least, rng)]
     # The rows are in the order of the target; every second one is in a fold, so both folds have equal class shares.
     fold = np.arange(len(rows)) % 2
     table, y = encode(sample.X[np.ix_(rows, columns)], categorical, most_levels), sample.y[rows]
@@ -82,10 +86,21 @@ def landmarks(sample: TableSample, rng: np.random.Generator) -> dict[str, float]
     return judge(table, y, fold, int(rng.integers(2**31)))
 
 
-def _spread_over(y: NDArray[Any], most: int, rng: np.random.Generator) -> Codes:
-    """Return up to `most` rows in ascending order of the target, evenly spread; equal targets in random order."""
+def _spread_over(y: NDArray[Any], most: int, least: int, rng: np.random.Generator) -> Codes:
+    """Return up to `most` rows in ascending order of the target, evenly spread; equal targets in random order.
+
+    Parameters
+    ----------
+    least : int
+        Least number of rows of each class, if it has as many; 0 for their share.
+    """
     order = np.lexsort((rng.random(len(y)), y))
-    return order if len(y) <= most else order[np.linspace(0, len(y) - 1, most).astype(np.intp)]
+    if len(y) <= most:
+        return order
+    chosen = order[np.linspace(0, len(y) - 1, most).astype(np.intp)]
+    if least:
+        chosen = with_each_class(chosen, order, y, rng, least)
+    return chosen[np.argsort(y[chosen], kind="stable")]
 
 
 def _classify(table: Encoded, y: NDArray[Any], fold: Codes, seed: int) -> dict[str, float]:

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from pipelines.component import TableTraits
+from pipelines.row_samples import with_each_class
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
 
 MOST_CELLS = 500_000
 MOST_COLUMNS = 1_000
+ROWS_OF_CLASS = 10  # least number of rows of a class in a sample of a large table, if the class has as many
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,14 @@ class TableSample:
 def draw(X: Any, y: Any, traits: TableTraits, rng: np.random.Generator) -> TableSample:
     """Return a sample of a table; the whole table if it has at most `MOST_CELLS` cells and `MOST_COLUMNS` columns.
 
-    Rows and columns keep their order.
+    Rows and columns keep their order. Each class has some rows in the sample.
     """
     n_rows, n_columns = X.shape
     target = np.asarray(y)
     columns = _some(n_columns, MOST_COLUMNS, rng)
     rows = _some(n_rows, MOST_CELLS // len(columns), rng)
+    if len(rows) < n_rows and traits.is_classification:
+        rows = np.sort(with_each_class(rows, n_rows, target, rng, ROWS_OF_CLASS))
     part = X
     if len(rows) < n_rows:
         part = part[rows]

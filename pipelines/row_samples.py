@@ -58,12 +58,26 @@ def draw_rows(rng: np.random.Generator, rows: Rows | int, n: int, y: NDArray[Any
         Rows of each class, see `spread_classes`. With the least number, 1, a score on the sample is nearest to that on
         all rows, because more rows of a rare class than its share change the mean of the losses.
     """
-    chosen = rng.choice(rows, n, replace=False)
+    return with_each_class(rng.choice(rows, n, replace=False), rows, y, rng, least)
+
+
+def with_each_class(
+    chosen: Rows, rows: Rows | int, y: NDArray[Any] | None, rng: np.random.Generator, least: int = 1
+) -> Rows:
+    """Return a sample of rows in which other rows of classes that lack rows take places.
+
+    If no class lacks rows, the sample stays as it is, else its order is random. The arguments are those of `draw_rows`.
+
+    Parameters
+    ----------
+    chosen : ndarray of int
+        The sample.
+    """
     if y is None or y.dtype.kind == "f":
         return chosen
     if not isinstance(rows, np.ndarray):
         rows = np.arange(rows)
-    coded = _code_classes(y)
+    n, coded = len(chosen), _code_classes(y)
     wanted = _count_wanted(coded, rows, n, least, 1)
     lacking = rows[_find_lacking(coded, wanted, rows, chosen)]
     if not len(lacking):
@@ -75,6 +89,20 @@ def draw_rows(rng: np.random.Generator, rows: Rows | int, n: int, y: NDArray[Any
 def rows_to_score(rng: np.random.Generator, rows: Rows, most: int, y: NDArray[Any] | None) -> Rows:
     """Return the rows if they are at most so many, else a random sample of them, sorted; see `draw_rows`."""
     return rows if len(rows) <= most else np.sort(draw_rows(rng, rows, most, y))
+
+
+def spaced_rows(rows: Rows, most: int, y: NDArray[Any]) -> Rows:
+    """Return the rows if they are at most so many, else evenly spaced ones, sorted, with rows of each class.
+
+    Parameters
+    ----------
+    rows : ndarray of int
+        In ascending order.
+    y : ndarray of shape (n_samples,)
+        Class codes of all rows, or floats.
+    """
+    spaced = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(np.intp))]
+    return np.sort(with_each_class(spaced, rows, y, np.random.default_rng(0), LEAST_ROWS_OF_CLASS))
 
 
 def spread_classes(order: Rows, y: NDArray[Any] | None, parts: Sequence[tuple[int, int]]) -> Rows:

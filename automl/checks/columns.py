@@ -11,6 +11,7 @@ from scipy import sparse, special
 
 from automl.checks.warning import DataWarning, list_names, percent
 from automl.task.task import Task
+from pipelines.row_samples import spaced_rows
 from pipelines.table.column_types import IDENTIFIER_NAME, IDENTIFIER_SHARE, MIN_ROWS_FOR_IDENTIFIER
 from pipelines.table.columns import Column
 
@@ -86,7 +87,8 @@ def check_missing_cells(task: Task, columns: Sequence[Column], names: Sequence[s
     """Return a warning if the absence of cells depends on the class; it names the columns, the clearest one first.
 
     The test is the chi-squared test of class and absence, with the correction of Bonferroni for the number of columns,
-    and Cramér's V as the size of the effect. Rows of weight 0 do not count.
+    and Cramér's V as the size of the effect. Rows of weight 0 do not count. Long tables are tested on a sample in which
+    a rare class has more rows than its share, so that V is computed for the sizes of the classes in the table.
 
     Parameters
     ----------
@@ -97,8 +99,10 @@ def check_missing_cells(task: Task, columns: Sequence[Column], names: Sequence[s
         return []
     incomplete = [column for column in columns if column.missing]
     counted = task.counted_rows
-    rows = counted[np.unique(np.linspace(0, len(counted) - 1, min(len(counted), _MAX_ROWS)).astype(np.intp))]
-    totals = np.bincount(task.y[rows], minlength=len(names))
+    y = task.y[counted]
+    totals = np.bincount(y, minlength=len(names))
+    rows = spaced_rows(counted, _MAX_ROWS, task.y)
+    tested = np.bincount(task.y[rows], minlength=len(names))
     found: list[tuple[float, Column]] = []
     for column in incomplete:
         missing = np.isnan(task.X[rows, column.positions[0]])
@@ -106,16 +110,15 @@ def check_missing_cells(task: Task, columns: Sequence[Column], names: Sequence[s
         if min(n_missing, len(rows) - n_missing) < _LEAST_CELLS:
             continue
         counts = np.bincount(task.y[rows][missing], minlength=len(names))
-        p, v = _chi_squared(counts, totals)
+        p, _ = _chi_squared(counts, tested)
+        _, v = _chi_squared(counts * totals / np.maximum(tested, 1), totals)
         if v >= _LEAST_V and p * len(incomplete) <= _MAX_P:
             found.append((v, column))
     if not found:
         return []
     found.sort(key=lambda each: -each[0])
     first = found[0][1]
-    y = task.y[counted]
-    totals = np.bincount(y, minlength=len(names))  # of all rows, because the message names the shares
-    missing = np.isnan(task.X[counted, first.positions[0]])
+    missing = np.isnan(task.X[counted, first.positions[0]])  # of all rows, because the message names the shares
     shares = np.bincount(y[missing], minlength=len(names)) / np.maximum(totals, 1)
     known = np.flatnonzero(totals >= min(_LEAST_CELLS, totals.max()))
     most, least = known[shares[known].argmax()], known[shares[known].argmin()]

@@ -20,6 +20,7 @@ from sklearn.tree import DecisionTreeRegressor
 from automl.checks.predictions import RowPredictions
 from automl.checks.warning import DataWarning, percent
 from automl.task.task import Task
+from pipelines.row_samples import spaced_rows
 from pipelines.table.columns import Column
 
 Array = NDArray[Any]
@@ -105,13 +106,12 @@ def _group_size(scores: Array) -> int:
 
 
 def _sample(task: Task, record: RowPredictions, n_columns: int) -> Array:
-    """Return the positions in the record of the rows that are used: evenly spaced, without rows of weight 0."""
+    """Return the positions in the record of the rows that are used, see `spaced_rows`; not those of weight 0."""
     rows = np.arange(len(record.rows))
     weights = task.weights(record.rows.astype(np.intp))
     if weights is not None:
         rows = rows[weights > 0]
-    n_kept = min(len(rows), _MAX_ROWS, max(500, _MAX_CELLS // n_columns))
-    return rows[np.unique(np.linspace(0, len(rows) - 1, n_kept).astype(np.intp))]
+    return spaced_rows(rows, min(_MAX_ROWS, max(500, _MAX_CELLS // n_columns)), record.y)
 
 
 def _cells(table: Any, position: int) -> Array:

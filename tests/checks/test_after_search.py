@@ -6,6 +6,7 @@ import copy
 import logging
 import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ import pytest
 import automl
 from automl import AutoMLClassifier, AutoMLRegressor
 from automl.checks.labels import find_suspects, suspect_table
+from automl.checks.leak import check_leak
 from automl.checks.predictions import RowPredictions
 from tests.factories import FAST
 
@@ -193,6 +195,17 @@ def test_a_leak_that_stands_in_two_columns_gives_a_warning_that_names_both():
     assert found.code == "leak"
     assert "'paid'" in found.message
     assert "'state'" in found.message
+
+
+def test_a_leak_of_a_rare_class_of_a_long_table_gives_a_warning():
+    rng = np.random.default_rng(0)
+    y = np.zeros(100_000, dtype=np.int32)
+    y[rng.choice(100_000, 12, replace=False)] = 1
+    X = np.column_stack([y, rng.normal(size=(100_000, 3))])
+    task = SimpleNamespace(X=X, traits=SimpleNamespace(n_classes=2), weights=lambda rows: None)
+    columns = [SimpleNamespace(name=name, positions=(at,)) for at, name in enumerate("abcd")]
+    record = RowPredictions(np.arange(100_000, dtype=np.int32), y, np.column_stack([1 - y, y]))
+    assert [found.column for found in check_leak(task, columns, record)] == ["a"]
 
 
 def test_a_saved_model_keeps_warnings_and_suspects(fitted, leaking, tmp_path):

@@ -212,6 +212,17 @@ def test_cells_that_are_missing_in_one_class_give_a_warning():
     assert "of class 'yes' and in 0 % of class 'no'" in found.message
 
 
+def test_a_rare_class_of_a_long_table_counts_in_the_warning_about_missing_cells():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(100_000, 2)), columns=["a", "b"])
+    y = np.repeat(["yes", "no"], [12, 99_988])
+    X["b"] = X["b"].mask(y == "yes")
+    found = by_code(X, y)["missing_by_class"]
+    assert "column 'b' is missing in 100 % of the rows of class 'yes' and in 0 % of class 'no'" in found.message
+    X["b"] = X["b"].mask(rng.random(len(X)) < 0.005)  # the class explains little of the absence
+    assert "missing_by_class" not in by_code(X, y)
+
+
 def test_rows_of_weight_0_do_not_count_in_the_warning_about_missing_cells():
     X, y = make_table()
     weight = np.repeat([1.0, 0.0], 200)

@@ -125,6 +125,17 @@ def test_a_large_table_is_judged_by_a_sample_of_it():
     assert found["MeanSkewnessOfNumericAtts"] == pytest.approx(2, rel=0.05)
 
 
+def test_a_class_of_few_rows_is_in_the_sample_of_a_large_table():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(100_000, 10))
+    y = np.zeros(100_000, dtype=int)
+    y[rng.choice(100_000, 12, replace=False)] = 1
+    X[y == 1, 0] += 20
+    found = values(X, y)
+    assert found["RidgeAUC"] > 0.99
+    assert found["DecisionStumpKappa"] > 0.9
+
+
 def test_of_more_columns_than_enter_the_counts_are_still_of_all():
     rng = np.random.default_rng(0)
     X = np.column_stack([rng.integers(2, size=(60, 700)), rng.normal(size=(60, 800))])

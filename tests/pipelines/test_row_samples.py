@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from pipelines.row_samples import draw_rows, rows_to_score, spread_classes
+from pipelines.row_samples import draw_rows, rows_to_score, spaced_rows, spread_classes
 
 
 def rare(n, *counts):
@@ -47,6 +47,18 @@ def test_the_shares_of_the_classes_stay_in_rows_to_score():
         assert (y[rows] == 1).sum() == 1
         assert (np.diff(rows) > 0).all()
     assert len(rows_to_score(np.random.default_rng(0), np.arange(10), 20, y)) == 10
+
+
+def test_spaced_rows_give_way_to_rows_of_a_class_that_lacks_rows():
+    y = np.zeros(100_000, dtype=int)
+    even = np.linspace(0, 99_999, 5_000).astype(int)
+    assert np.array_equal(spaced_rows(np.arange(100_000), 5_000, y), even)
+    y[100:112] = 1
+    rows = spaced_rows(np.arange(100_000), 5_000, y)
+    assert len(rows) == 5_000
+    assert set(range(100, 112)) <= set(rows)
+    assert len(np.setdiff1d(rows, even)) < 13
+    assert (np.diff(rows) > 0).all()
 
 
 def test_two_parts_share_the_rows_of_a_rare_class():
