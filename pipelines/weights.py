@@ -93,7 +93,7 @@ def weighted_quantiles(
 def repeated_rows(X: Any, y: NDArray[Any], sample_weight: NDArray[np.float64] | None) -> tuple[Any, NDArray[Any]]:
     """Return a table in which each row occurs as often as its weight says, and its target.
 
-    The table is returned as it is where the weights are not counts, or where the result would be large.
+    No row is repeated where the weights are not counts, or where the result would be large.
 
     Parameters
     ----------
@@ -104,9 +104,10 @@ def repeated_rows(X: Any, y: NDArray[Any], sample_weight: NDArray[np.float64] | 
         return X, y
     kept = np.flatnonzero(sample_weight)
     counts = row_counts(sample_weight[kept])
-    if counts is None or counts.sum() * X.shape[1] > MAX_REPEATED_CELLS:
-        return X, y
-    rows = np.repeat(kept, counts)
+    is_repeated = counts is not None and counts.sum() * X.shape[1] <= MAX_REPEATED_CELLS
+    if not is_repeated and len(kept) == len(y):
+        return X, y  # a copy of a large table takes memory
+    rows = np.repeat(kept, counts) if is_repeated else kept
     return X[rows], y[rows]
 
 

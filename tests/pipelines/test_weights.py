@@ -13,7 +13,7 @@ from pipelines.catalog import get_component
 from pipelines.component import FitContext, TableTraits
 from pipelines.configuration import Configuration
 from pipelines.training_part import TrainingPart
-from pipelines.weights import relative_weights, weighted_quantiles
+from pipelines.weights import relative_weights, repeated_rows, weighted_quantiles
 
 # Families whose fit on rows with whole weights equals the fit on repeated rows. The others draw random rows (forests,
 # boosting, networks, stochastic gradient descent).
@@ -141,6 +141,13 @@ def test_quantiles_of_weights_that_are_not_counts_reach_both_ends_and_are_mirror
     found = weighted_quantiles(X, LEVELS, weight)
     np.testing.assert_allclose(found, -weighted_quantiles(-X, 1 - LEVELS, weight))
     np.testing.assert_array_equal(found[[0, -1]], [np.nanmin(X, axis=0), np.nanmax(X, axis=0)])
+
+
+def test_rows_of_weight_0_are_never_among_repeated_rows() -> None:
+    X, y = np.arange(4.0)[:, None], np.arange(4)
+    found = [repeated_rows(X, y, np.array(weight))[1].tolist() for weight in ([0, 2, 1, 3], [0, 0.37, 1, 3.1])]
+    assert found == [[1, 1, 2, 3, 3, 3], [1, 2, 3]]
+    assert repeated_rows(X, y, np.array([0.37, 1, 3.1, 2]))[0] is X
 
 
 def test_quantiles_of_counts_are_those_of_repeated_rows() -> None:
