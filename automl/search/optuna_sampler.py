@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -34,6 +34,9 @@ SAMPLERS = {
     "nsga_ii": "NSGAIISampler",
     "qmc": "QMCSampler",
 }
+# Classes of samplers that keep a state in a study and its trials: the generation of a trial (genetic algorithms), the
+# distribution of the next points, the number of the last point. Others learn from parameters and values alone.
+_WITH_STATE = {"BaseGASampler", "CmaEsSampler", "QMCSampler"}
 _ATTEMPTS = 20  # suggestions of the sampler until one is new
 
 
@@ -90,7 +93,7 @@ class OptunaSearcher:
         trials = [Trial(c, origin="initial") for c in self._initial if c not in tried][:n]
         tried.update(trial.configuration for trial in trials)
         while len(trials) < n:
-            study = self._study(history, len(tried))
+            study = self._study(history, tried)
             for _ in range(_ATTEMPTS):
                 trial = study.ask()
                 configuration = self._complete(trial)
@@ -108,34 +111,56 @@ class OptunaSearcher:
                 tried.add(new)
         return trials
 
-    def _study(self, history: RunHistory, n_tried: int) -> Any:
+    def _study(self, history: RunHistory, tried: Collection[Configuration]) -> Any:
         """Return a new study with the history, so that a resumed run continues in the same way."""
         optuna = import_optuna()
         sampler = self._sampler
-        if isinstance(sampler, str):
-            sampler = getattr(optuna.samplers, SAMPLERS[sampler])(seed=self._seed + n_tried)
+        if sampler == "qmc":  # the points of one sequence; without scrambling, all seeds have the same one
+            sampler = optuna.samplers.QMCSampler(seed=self._seed, scramble=True)
+        elif isinstance(sampler, str):
+            sampler = getattr(optuna.samplers, SAMPLERS[sampler])(seed=self._seed + len(tried))
         verbosity = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         try:
             study = optuna.create_study(sampler=sampler)
         finally:
             optuna.logging.set_verbosity(verbosity)
-        for observation in history.observations():
-            study.add_trial(self._finished_trial(observation))
+        observations = history.observations()
+        if _WITH_STATE.isdisjoint(cls.__name__ for cls in type(sampler).__mro__):
+            for observation in observations:
+                study.add_trial(self._finished_trial(observation))
+            return study
+        for observation in observations:
+            trial = self._asked_trial(study, observation.configuration)
+            study.tell(trial, observation.loss, _state(observation))
+        for configuration in sorted(set(tried).difference(o.configuration for o in observations), key=lambda c: c.id):
+            self._asked_trial(study, configuration)  # it has no result yet
         return study
+
+    def _asked_trial(self, study: Any, configuration: Configuration) -> Any:
+        """Return a trial of a known configuration for which the study has asked its sampler, which notes its state."""
+        known = self._known_values(configuration)
+        study.enqueue_trial(known)
+        trial = study.ask()
+        trial.relative_params  # noqa: B018  to read them asks the sampler, where no hyperparameter has needed it yet
+        for name in known:
+            trial._suggest(name, self._distribution(name))
+        return trial
+
+    def _known_values(self, configuration: Configuration) -> dict[str, Any]:
+        return {name: value for name, value in configuration.items() if name in self._space}
 
     def _finished_trial(self, observation: Observation) -> Any:
         """Return an observation as a finished trial, of which a study makes its own copy."""
-        configuration, loss = observation.configuration, observation.loss
-        states = import_optuna().trial.TrialState
+        configuration = observation.configuration
         if configuration not in self._finished:
-            known = {name: value for name, value in configuration.items() if name in self._space}
+            known = self._known_values(configuration)
             distributions = {name: self._distribution(name) for name in known}
             now = datetime.now()
             self._finished[configuration] = _finished_trials()(
                 number=-1,
                 trial_id=-1,
-                state=states.FAIL,
+                state=_state(observation),
                 value=None,
                 datetime_start=now,
                 datetime_complete=now,
@@ -146,8 +171,8 @@ class OptunaSearcher:
                 intermediate_values={},
             )
         trial = self._finished[configuration]
-        trial.state = states.FAIL if loss is None else states.COMPLETE
-        trial.value = loss  # a further fold of one configuration changes the losses of others, too
+        trial.state = _state(observation)
+        trial.value = observation.loss  # a further fold of one configuration changes the losses of others, too
         return trial
 
     def _distribution(self, name: str) -> Any:
@@ -167,6 +192,12 @@ class OptunaSearcher:
             return to_configuration(SpaceConfiguration(self._space, values=values))
         except ForbiddenValueError:
             return None
+
+
+def _state(observation: Observation) -> Any:
+    """Return the state of the trial of Optuna that stands for an observation."""
+    states = import_optuna().trial.TrialState
+    return states.FAIL if observation.loss is None else states.COMPLETE
 
 
 @cache

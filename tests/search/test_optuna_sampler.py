@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from ConfigSpace import ConfigurationSpace, Float
 
 from automl.search.optuna_sampler import OptunaSearcher, to_distribution
 from automl.trials.history import RunHistory
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
+from pipelines.configuration import Configuration
 from tests.search.spaces import every_kind
 
 optuna = pytest.importorskip("optuna")
@@ -45,6 +48,41 @@ def test_the_caches_change_no_suggestion(sampler, monkeypatch):
     found = suggestions(OptunaSearcher(SPACE, sampler=sampler), 30)
     monkeypatch.setattr(OptunaSearcher, "_finished_trial", plain_trial)
     assert suggestions(OptunaSearcher(SPACE, sampler=sampler), 30) == found
+
+
+def known(points):
+    """Return a history of points of a square, whose loss is the distance from a corner."""
+    history = RunHistory()
+    for x, y in points:
+        trial = Trial(Configuration({"x": float(x), "y": float(y)}))
+        loss = float(np.hypot(x - 0.9, y - 0.9))
+        history.append(TrialResult(trial, Status.OK, {0: FoldResult(loss, 0.1, 0.0)}, 0.1))
+    return history
+
+
+SQUARE = ConfigurationSpace()
+SQUARE.add(Float("x", (0.0, 1.0)), Float("y", (0.0, 1.0)))
+
+
+def points_of(trials):
+    return np.array([[trial.configuration["x"], trial.configuration["y"]] for trial in trials])
+
+
+def test_a_genetic_algorithm_crosses_the_configurations_of_earlier_generations():
+    points = np.random.default_rng(0).random((51, 2))  # the first generation has 50
+    found = points_of(OptunaSearcher(SQUARE, sampler="nsga_ii").suggest(known(points), 4))
+    is_inherited = np.isclose(found[:, None], points, rtol=0, atol=1e-9).any(axis=1)
+    assert is_inherited.any()
+
+
+def test_a_sequence_of_even_points_goes_on_where_it_has_ended():
+    points = points_of(OptunaSearcher(SQUARE, sampler="qmc").suggest(RunHistory(), 22))
+    (trial,) = OptunaSearcher(SQUARE, sampler="qmc").suggest(known(points), 1)
+    assert trial.origin == "optuna"
+    cells = np.floor(4 * points[1:17]) @ [1, 4]  # the first point is random, because no space is known
+    assert len(set(cells)) > 13
+    other = points_of(OptunaSearcher(SQUARE, seed=1, sampler="qmc").suggest(RunHistory(), 3))
+    assert not np.isin(other, points).any()
 
 
 class Watcher(optuna.samplers.RandomSampler):
