@@ -240,7 +240,9 @@ class RunHistory:
         return left
 
     def at_fidelity(self, fidelity: float) -> RunHistory:
-        """Return a history in which only the trials on a share of the training rows have results, and the failed ones.
+        """Return a history in which only the trials on a share of the training rows have folds.
+
+        The other failed trials are failures there as well.
 
         Parameters
         ----------
@@ -265,8 +267,10 @@ class RunHistory:
         view = RunHistory(cost_of=self._cost_of)
         for result in self.results:
             trial = replace(result.trial, fidelity=1.0)
-            if result.trial.fidelity == fidelity or result.status is not Status.OK:
+            if result.trial.fidelity == fidelity:
                 view.append(replace(result, trial=trial))
+            elif result.status is not Status.OK:  # folds that it has finished are of another fidelity
+                view.append(replace(result, trial=trial, folds={}))
             elif trial.configuration not in view.evaluations:
                 view.start(trial)
         for trial in self.running:

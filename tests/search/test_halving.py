@@ -144,6 +144,14 @@ def test_bohb_learns_from_the_highest_fidelity_with_enough_results():
     }
 
 
+def test_folds_that_a_timeout_leaves_are_no_results_of_another_fidelity():
+    configuration = Configuration({"model": "ridge"})
+    cheap = result(Trial(configuration, (0, 1), fidelity=1 / 3), 0.5)
+    late = TrialResult(Trial(configuration, (0, 1)), Status.TIMEOUT, {0: FoldResult(0.1, 1.0, 0.0)}, 2.0)
+    (seen,) = RunHistory([cheap, late]).at_fidelity(1 / 3).observations()
+    assert seen.loss == 0.5
+
+
 def test_bohb_proposes_better_configurations_than_hyperband():
     def mean_loss(searcher):
         new = dict.fromkeys(r.trial.configuration for r in run(searcher, 50))
