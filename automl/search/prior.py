@@ -47,7 +47,9 @@ class PriorDensity:
             if space.n_choices[column]:
                 self._choices.append((column, _choice_density(change.prior, hyperparameter.choices)))
             else:
-                self._numbers.append((column, float(hyperparameter.to_vector(change.prior.value)), change.prior.std))
+                # A table may have a smaller range than others; then the nearest value has the highest density.
+                center = float(np.clip(hyperparameter.to_vector(change.prior.value), 0.0, 1.0))
+                self._numbers.append((column, center, change.prior.std))
 
     def __bool__(self) -> bool:
         """Whether there is any prior."""

@@ -192,6 +192,16 @@ def test_a_prior_is_a_density_and_fades_with_the_number_of_results():
     np.testing.assert_allclose(prior.bonus(sample, 100), prior.bonus(sample, 10) / 10)
 
 
+def test_a_prior_above_the_range_of_a_table_draws_to_the_highest_value():
+    overrides = read_space({"generation:arithmetic:n_new": {"prior": 250, "std": 0.01}})
+    space = VectorSpace(build_space(TableTraits("regression", 400_000, 10), ("lightgbm",), overrides=overrides))
+    column = space.names.index("generation:arithmetic:n_new")
+    rows = np.full((3, len(space.names)), np.nan)
+    rows[:, column] = 0.0, 0.98, 1.0
+    densities = PriorDensity(space, overrides).log(rows)
+    assert (np.diff(densities) > 0).all()
+
+
 def test_a_prior_sets_the_default():
     overrides = read_space({"ridge:alpha": {"prior": 500.0, "range": (10, 1000)}})
     space = build_space(TRAITS, ("ridge",), overrides=overrides)
