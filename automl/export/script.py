@@ -17,7 +17,7 @@ from automl.export.folds import add_remarks, splitter, with_groups
 from automl.export.models import NETWORKS, model_code, typical_model
 from automl.export.scores import print_scores_code, score_code
 from automl.export.steps import Codes, step_code
-from automl.export.tables import CHECK_DECIMAL, PARSER, READ_TABLE, WITH_POINTS
+from automl.export.tables import CHECK_DECIMAL, PARSER, READ_TABLE, READ_VALUES, WITH_POINTS
 from automl.export.targets import USAGE, class_list, target_constants, target_functions, target_scoring
 from automl.plurals import plural
 from automl.task.metrics import default_scoring
@@ -74,11 +74,6 @@ _CLASSES = '''def read_target(column):
 
     codes = {text(label): code for code, label in enumerate(CLASSES)}
     return column.map(lambda label: codes[text(label)]).to_numpy()
-'''
-_VALUES = '''def read_target(column):
-    """Return the target as numbers."""
-    check_decimal(column)
-    return column.to_numpy(dtype=float)
 '''
 _MODEL = '''def make_model():
     """Return the untrained pipeline."""
@@ -288,7 +283,7 @@ def _one_target_code(estimator: FittedModel, script: Script) -> _TargetCode:
     kind = "regression" if n_classes == 0 else "binary" if n_classes == 2 else "multiclass"
     scoring = _scoring(estimator, kind, script)
     constants = _target_constants(estimator, scoring, script)
-    read = _VALUES if classes is None else _CLASSES
+    read = READ_VALUES if classes is None else _CLASSES
     functions = [read, *score_code(scoring, n_classes, script), print_scores_code(n_classes > 0)]
     script.imports.add("import numpy as np")
     script.use("sklearn.model_selection", "cross_val_score")

@@ -50,3 +50,21 @@ CHECK_DECIMAL = '''def check_decimal(column):
         advice = "use --decimal , if it is a decimal mark; delete it if it separates thousands"
         raise SystemExit(f"column '{column.name}' has numbers with a comma: {advice}")
 '''
+READ_VALUES = '''def read_target(column):
+    """Return a target as numbers; end the script if a cell holds no finite number, as the search refuses it."""
+    check_decimal(column)
+
+    def number(cell):
+        try:
+            return float(cell)
+        except (TypeError, ValueError, OverflowError):
+            return np.nan
+
+    cells = column.astype(object)  # so that dates and durations do not become whole numbers
+    numbers = cells.map(number).to_numpy(dtype=float)
+    wrong = np.flatnonzero(~np.isfinite(numbers))
+    if len(wrong):
+        example = f"such as {cells.iloc[wrong[0]]!r} in row {wrong[0] + 1}; correct these cells or delete their rows"
+        raise SystemExit(f"column '{column.name}': {len(wrong)} of {len(cells)} cells hold no finite number, {example}")
+    return numbers
+'''

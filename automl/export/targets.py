@@ -11,6 +11,7 @@ from automl.export.code import Raw, Script, call_code, list_code, quote
 from automl.export.columns import constant
 from automl.export.folds import splitter
 from automl.export.scores import print_scores_code, target_score_code
+from automl.export.tables import READ_VALUES
 from automl.task.metrics import default_scoring
 from automl.task.target_metrics import TargetsScorer
 from pipelines.component import task_type
@@ -33,9 +34,7 @@ _CLASSES = '''def read_targets(table):
 '''
 _VALUES = '''def read_targets(table):
     """Return the targets as numbers."""
-    for name in TARGETS:
-        check_decimal(table[name])
-    return table[TARGETS].to_numpy(dtype=float)
+    return np.column_stack([read_target(table[name]) for name in TARGETS])
 '''
 _CLASSIFIER = '''class OneTarget(ClassifierMixin, BaseEstimator):
     """One target of a trained pipeline, so that a score of one target can be computed."""
@@ -193,7 +192,7 @@ def target_functions(scoring: str, layout: TargetLayout, script: Script) -> list
         score = target_score_code(scoring, layout.n_classes, script)
         return [_CLASSES, _CLASSIFIER, _CLASS_FOLDS, *score, printing, _MAIN]
     script.use("sklearn.metrics", "get_scorer")
-    return [_VALUES, _REGRESSOR, _VALUE_FOLDS, _VALUE_SCORE, printing, _MAIN]
+    return [READ_VALUES, _VALUES, _REGRESSOR, _VALUE_FOLDS, _VALUE_SCORE, printing, _MAIN]
 
 
 def any_classes(classifier: str, script: Script) -> str:

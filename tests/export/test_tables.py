@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from decimal import Decimal
 from functools import cache
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from automl import AutoMLRegressor
+from automl.errors import InvalidInputError
 from automl.export.script import python_script
+from automl.task.validation import check_target
 from tests.factories import FAST
 
 
@@ -65,3 +70,43 @@ def test_decimal_commas_are_read_beside_thousands_and_placeholders(tmp_path):
     arguments = names["make_parser"]().parse_args([str(tmp_path / "train.csv"), *options])
     target = names["read_target"](names["read_table"](str(tmp_path / "train.csv"), ["y"], arguments)["y"])
     np.testing.assert_array_equal(target, found["a"].dropna())
+
+
+TARGETS = {
+    "whole numbers": [3, 2, 7],
+    "truth values": [True, False, True],
+    "decimals": [Decimal("1.5"), Decimal(2), Decimal(-3)],
+    "texts of numbers beside numbers": [1.5, " 2.5 ", "-1e3"],
+    "whole numbers of pandas": pd.array([1, 2, 3], dtype="Int64"),
+    "numbers of Arrow": pd.Series([1.5, 2.5, 3.5], dtype="double[pyarrow]"),
+    "categories of numbers": pd.Categorical([5, 3, 4]),
+    "thousands": [1.5, "1'000", 2.5],
+    "decimal commas": [1.5, "1,5", 2.5],
+    "brackets": [1.5, "(5)", 2.5],
+    "units": ["5 EUR", "6 EUR", "7 EUR"],
+    "placeholders": ["n.a.", "1", "2"],
+    "missing numbers": [1.5, None, 2.5],
+    "missing whole numbers": pd.array([1, None, 2], dtype="Int64"),
+    "infinite numbers": [1.5, np.inf, 2.5],
+    "infinite texts": [1.5, "inf", 2.5],
+    "numbers beyond floats": [1, 10**400, 2],
+    "complex numbers": [1 + 1j, 2, 3],
+    "dates": pd.date_range("2024-01-01", periods=3),
+    "dates with zone": pd.date_range("2024-01-01", periods=3, tz="UTC"),
+    "days": pd.period_range("2024-01-01", periods=3, freq="D"),
+    "durations": pd.to_timedelta([1, 2, 3], unit="D"),
+    "durations of Python": pd.Series([timedelta(1), timedelta(2), timedelta(3)], dtype=object),
+}
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+def test_a_target_has_the_numbers_of_the_model_or_ends_the_script_with_one_message(kind):
+    target = pd.Series(TARGETS[kind], name="y")
+    _, names = fitted()
+    try:
+        expected, _ = check_target(target, np.zeros((3, 1)), classification=False)
+    except InvalidInputError:
+        with pytest.raises(SystemExit, match=r"^column 'y'.*(hold no finite number, such as|with a comma)"):
+            names["read_target"](target)
+    else:
+        np.testing.assert_array_equal(names["read_target"](target), expected)
