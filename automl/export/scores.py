@@ -73,6 +73,21 @@ _PRINT_SCORES = '''def print_scores(scores):
     if missing:
         raise SystemExit("\\n".join(missing))
 '''
+_PRINT_TEST_SCORES = '''def print_test_scores(scores, n_rows):
+    """Compute and print the scores of the test rows; end the script with an error where one has no value."""
+    missing = []
+    for label, compute in scores.items():
+        try:
+            score, reason = compute(), "$reason"
+        except ValueError as error:  # most scores that are not defined for some rows are an error, not NaN
+            score, reason = np.nan, f"$prefix{' '.join(str(error).split())}"
+        if np.isfinite(score):
+            print(f"{label} {score:.4f} on {n_rows} rows")
+        else:
+            missing.append(f"{label} no value on {n_rows} rows; {reason}")
+    if missing:
+        raise SystemExit("\\n".join(missing))
+'''
 
 
 def score_code(scoring: str, n_classes: int, script: Script) -> list[str]:
@@ -87,10 +102,17 @@ def target_score_code(scoring: str, n_classes: Sequence[int], script: Script) ->
     return [of_all, _TARGET_SCORE_OF_ALL] if of_all else [_TARGET_SCORE]
 
 
-def print_scores_code(has_classes: bool) -> str:
-    """Return the code that prints the scores of the folds of one target or of several targets."""
-    reason = "the rows of a fold may lack a class" if has_classes else "the warnings above may say why"
-    return Template(_PRINT_SCORES).substitute(reason=reason)
+def print_scores_code(has_classes: bool) -> list[str]:
+    """Return the code that prints the scores of one target or of several targets: of the folds, and of test rows."""
+    warned = "the warnings above may say why"
+    of_folds, of_rows, of_error = warned, warned, ""
+    if has_classes:
+        of_folds, of_rows = "the rows of a fold may lack a class", "the rows may lack a class"
+        of_error = f"{of_rows}: "
+    return [
+        Template(_PRINT_SCORES).substitute(reason=of_folds),
+        Template(_PRINT_TEST_SCORES).substitute(reason=of_rows, prefix=of_error),
+    ]
 
 
 def _score_of_all(scoring: str, n_classes: Sequence[int], script: Script) -> str:

@@ -58,9 +58,8 @@ $start        scores = cross_val_score(pipeline, X, y$argument, cv=FOLDS, scorin
         print_scores({f"{SCORING}:": scores})
     if arguments.test is not None:
         test = read_table(arguments.test, [arguments.target], arguments)
-$drop        rows = read_columns(test.drop(columns=arguments.target))
-        score = score_rows(pipeline, rows, read_target(test[arguments.target]))
-        print(f"{SCORING}: {score:.4f} on {len(test)} rows")
+$drop        rows, labels = read_columns(test.drop(columns=arguments.target)), read_target(test[arguments.target])
+        print_test_scores({f"{SCORING}:": partial(score_rows, pipeline, rows, labels)}, len(test))
 
 
 if __name__ == "__main__":
@@ -230,6 +229,7 @@ def _assemble(
     name: str,
 ) -> str:
     script.imports |= {"import argparse", "import joblib", "import pandas as pd", "import re"}
+    script.use("functools", "partial")
     script.use("sklearn.pipeline", "make_pipeline")
     target = _target_code(estimator, script)
     add_remarks(estimator, script)
@@ -284,7 +284,7 @@ def _one_target_code(estimator: FittedModel, script: Script) -> _TargetCode:
     scoring = _scoring(estimator, kind, script)
     constants = _target_constants(estimator, scoring, script)
     read = READ_VALUES if classes is None else _CLASSES
-    functions = [read, *score_code(scoring, n_classes, script), print_scores_code(n_classes > 0)]
+    functions = [read, *score_code(scoring, n_classes, script), *print_scores_code(n_classes > 0)]
     script.imports.add("import numpy as np")
     script.use("sklearn.model_selection", "cross_val_score")
     return _TargetCode(kind, _USAGE, constants, functions, _MAIN)

@@ -138,9 +138,9 @@ $start        scores = []
         print_scores({f"{name}: {SCORING}": each for name, each in zip(TARGETS, np.transpose(scores))})
     if arguments.test is not None:
         test = read_table(arguments.test, TARGETS, arguments)
-$drop        rows = read_columns(test.drop(columns=TARGETS))
-        for name, score in zip(TARGETS, score_targets(pipeline, rows, read_targets(test))):
-            print(f"{name}: {SCORING} {score:.4f} on {len(test)} rows")
+$drop        rows, values = read_columns(test.drop(columns=TARGETS)), read_targets(test)
+        own = [partial(score_target, pipeline, j, rows, values[:, j]) for j in range(len(TARGETS))]
+        print_test_scores({f"{name}: {SCORING}": each for name, each in zip(TARGETS, own)}, len(test))
 
 
 if __name__ == "__main__":
@@ -190,9 +190,9 @@ def target_functions(scoring: str, layout: TargetLayout, script: Script) -> list
     printing = print_scores_code(is_classification)
     if is_classification:
         score = target_score_code(scoring, layout.n_classes, script)
-        return [_CLASSES, _CLASSIFIER, _CLASS_FOLDS, *score, printing, _MAIN]
+        return [_CLASSES, _CLASSIFIER, _CLASS_FOLDS, *score, *printing, _MAIN]
     script.use("sklearn.metrics", "get_scorer")
-    return [READ_VALUES, _VALUES, _REGRESSOR, _VALUE_FOLDS, _VALUE_SCORE, printing, _MAIN]
+    return [READ_VALUES, _VALUES, _REGRESSOR, _VALUE_FOLDS, _VALUE_SCORE, *printing, _MAIN]
 
 
 def any_classes(classifier: str, script: Script) -> str:

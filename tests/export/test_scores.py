@@ -43,6 +43,12 @@ def saved(folder):
     return "--out", str(folder / "model.joblib")
 
 
+def rows_to_score(folder, table):
+    """Return the words of the command line that name a file with these rows to score."""
+    table.to_csv(folder / "test.csv", index=False)
+    return "--test", str(folder / "test.csv")
+
+
 @pytest.mark.parametrize("model", ["xgboost", "decision_tree"])
 @pytest.mark.filterwarnings("error")
 def test_folds_without_some_classes_have_a_log_loss(tmp_path, monkeypatch, capsys, model):
@@ -107,10 +113,10 @@ def test_without_a_score_of_numbers_the_script_saves_the_model_and_points_at_the
 def test_the_model_is_saved_also_where_the_score_of_other_rows_fails(tmp_path, monkeypatch, capsys):
     table = drifting_table().assign(a=lambda rows: rows["a"] + 5)
     script = script_of(table, "ridge", "neg_mean_squared_log_error", "a")
-    table.assign(a=-5).to_csv(tmp_path / "test.csv", index=False)
-    words = ["a", "--test", str(tmp_path / "test.csv"), *saved(tmp_path)]
-    with pytest.raises(ValueError, match="Logarithmic"):
+    words = ["a", *rows_to_score(tmp_path, table.assign(a=-5)), *saved(tmp_path)]
+    with pytest.raises(SystemExit, match=r"^neg_mean_squared_log_error: no value on 240 rows; .*Logarithmic.*$"):
         run_main(tmp_path, monkeypatch, capsys, script, table, *words)
+    assert capsys.readouterr().out == ""
     assert len(load(tmp_path / "model.joblib").predict(table[["b"]])) == 240
 
 
@@ -132,6 +138,53 @@ def test_several_targets_of_numbers_without_a_score_point_at_the_warnings(tmp_pa
     with pytest.raises(SystemExit, match=f"^a: r2 {reason}\nc: r2 {reason}$"):
         run_main(tmp_path, monkeypatch, capsys, script, table[["a", "b", "c"]].head(6))
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("scoring", "classes", "reason"),
+    [
+        ("roc_auc", 2, "the rows may lack a class"),
+        ("d2_brier_score", 2, "the rows may lack a class"),
+        ("d2_log_loss_score", 2, "the rows may lack a class: y_true contains only one label"),
+        ("top_k_accuracy", 2, "the rows may lack a class: Number of classes in 'y_true' (1)"),
+        ("roc_auc_ovr", 3, "the rows may lack a class"),
+        ("average_precision", 3, "the rows may lack a class: y should be a 1d array"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Only one class is present", "ignore:divide by zero")
+def test_test_rows_of_one_class_without_a_score_end_the_script_with_one_line(
+    tmp_path, monkeypatch, capsys, scoring, classes, reason
+):
+    table = drifting_table().sample(frac=1, random_state=0)
+    table = table[table["label"].isin(sorted(set(table["label"]))[:classes])]
+    script = script_of(table, "decision_tree", scoring)
+    words = ["label", *rows_to_score(tmp_path, table[table["label"] == "calm"])]
+    with pytest.raises(SystemExit) as end:
+        run_main(tmp_path, monkeypatch, capsys, script, table, *words)
+    assert str(end.value.code).startswith(f"{scoring}: no value on {(table['label'] == 'calm').sum()} rows; {reason}")
+    assert "\n" not in end.value.code
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.filterwarnings("ignore:R.2 score is not well-defined")
+def test_a_test_row_of_one_number_without_a_score_ends_the_script_with_one_line(tmp_path, monkeypatch, capsys):
+    table = drifting_table()
+    script = script_of(table, "ridge", "r2", "a")
+    with pytest.raises(SystemExit, match=r"^r2: no value on 1 rows; the warnings above may say why$"):
+        run_main(tmp_path, monkeypatch, capsys, script, table, "a", *rows_to_score(tmp_path, table.head(1)))
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.filterwarnings("ignore:Only one class is present")
+def test_several_targets_print_the_scores_of_test_rows_that_have_a_value_and_end_with_an_error(
+    tmp_path, monkeypatch, capsys
+):
+    table = drifting_table().sample(frac=1, random_state=0).assign(warm=lambda rows: rows["a"] > 1.5)
+    script = script_of(table, "decision_tree", "roc_auc_ovr", ["label", "warm"])
+    words = rows_to_score(tmp_path, table.assign(label="calm"))
+    with pytest.raises(SystemExit, match=r"^label: roc_auc_ovr no value on 240 rows; the rows may lack a class$"):
+        run_main(tmp_path, monkeypatch, capsys, script, table, *words)
+    assert re.fullmatch(r"warm: roc_auc_ovr (0\.\d+|1\.0000) on 240 rows\n", capsys.readouterr().out)
 
 
 @pytest.mark.slow
