@@ -9,7 +9,7 @@ from sklearn.model_selection import TimeSeriesSplit
 
 from automl import AutoMLClassifier, load
 from automl.export.script import python_script
-from tests.export.test_script import grouped_table, run_main
+from tests.export.test_script_main import grouped_table, run_main
 from tests.factories import FAST
 
 SETTINGS = FAST | {"max_trials": 1, "include": ["decision_tree"], "scoring": "accuracy"}

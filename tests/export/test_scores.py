@@ -13,7 +13,7 @@ from sklearn.model_selection import TimeSeriesSplit
 
 from automl import AutoMLClassifier, AutoMLRegressor
 from automl.export.script import python_script
-from tests.export.test_script import run_main
+from tests.export.test_script_main import run_main
 from tests.factories import FAST
 
 
