@@ -143,7 +143,8 @@ def _catboost(model: Any, library: Any, is_classifier: bool, script: Script) -> 
         script.imports.add("import pandas as pd")
         script.define("to_catboost", _CATBOOST_TABLE)
         before = [script.call("sklearn.preprocessing", "FunctionTransformer", "to_catboost")]
-        params["cat_features"] = Raw("list(range(len(CATEGORIES)))")
+        # No list, which CatBoost copies: scikit-learn does not clone a model that changes its parameters.
+        params["cat_features"] = Raw("tuple(range(len(CATEGORIES)))")
     return before, script.call(
         "catboost",
         "CatBoostClassifier" if is_classifier else "CatBoostRegressor",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import joblib
@@ -105,6 +106,18 @@ def test_the_script_reads_the_text_files_that_fit_reads(tmp_path, monkeypatch, t
     for options, named in ((office[:2], "--encoding"), (office[2:], "--separator"), (office[:4], "--decimal")):
         with pytest.raises(SystemExit, match=named):
             run(*options)
+
+
+@pytest.mark.parametrize("kind", [AutoMLClassifier, AutoMLRegressor])
+def test_the_script_cross_validates_catboost_with_categories(tmp_path, monkeypatch, capsys, kind):
+    table = SOME.assign(label=SOME["größe"] > 5 if kind is AutoMLClassifier else SOME["größe"])
+    configuration = {"model": "catboost", "encoding": "native", "imputation": "none", "scaling": "none"}
+    model = kind(**FAST | {"include": (), "max_trials": 1, "initial_configurations": [configuration]})
+    script = python_script(model.fit(table.drop(columns="label"), table["label"]))
+    assert "cat_features" in script
+    script = re.sub(r"iterations=\d+", "iterations=5", script)
+    out, _ = run_main(tmp_path, monkeypatch, capsys, script, table, "label")
+    assert "over 5 of 5 folds" in out
 
 
 @pytest.mark.parametrize("others", [{}, {"price": [f"{number}.50 EUR" for number in range(60)]}])
