@@ -100,12 +100,15 @@ def _code_encoder(step: Any, script: Script, categories: Sequence[str]) -> str:
 
 
 def _target_encoder(step: Any, script: Script, categories: Sequence[str]) -> str:
+    kind = "StratifiedKFold" if step.classification else "KFold"
+    seed = int(step.random_state)
+    folds = script.call("sklearn.model_selection", kind, str(step.n_splits), shuffle=True, random_state=seed)
     return script.call(
         "sklearn.preprocessing",
         "TargetEncoder",
         smooth=float(step.smooth),
         target_type=None if step.classification else "continuous",
-        cv=step.n_splits if step.n_splits != 5 else None,
+        cv=Raw(folds),
     )
 
 

@@ -15,6 +15,7 @@ from pipelines.build import build_pipeline
 from pipelines.catalog import get_component
 from pipelines.component import LARGEST, FitContext, TableTraits
 from pipelines.configuration import Configuration
+from pipelines.steps.encoders import TargetMeanEncoder
 from pipelines.steps.generation import BoundedAgglomeration, BoundedNystroem, BoundedPCA
 from tests.factories import FAST
 
@@ -76,6 +77,17 @@ def test_new_features_come_from_the_same_scaled_numbers(step):
     X, later = (np.nan_to_num(table[:, [0, 1, 2, 4, 5]]) for table in odd_numbers())
     own = step.fit(X)
     np.testing.assert_allclose(scripted(own).fit(X).transform(later), own.transform(later), rtol=1e-6)
+
+
+@pytest.mark.parametrize("classification", [True, False])
+def test_target_encoding_has_the_same_folds_in_each_training(classification):
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 5, (80, 2)).astype(float), rng.normal(size=80)
+    y = (y > 0).astype(int) if classification else y
+    own = TargetMeanEncoder(classification=classification).fit(X, y)
+    step = scripted(own)
+    np.testing.assert_array_equal(step.fit_transform(X, y), step.fit_transform(X, y))
+    np.testing.assert_allclose(step.transform(X), own.transform(X), rtol=1e-9)
 
 
 @pytest.mark.parametrize("scaling", ["none", "standard"])
