@@ -37,6 +37,10 @@ def command_of(estimator: ReportedModel, changed: Mapping[str, Any]) -> tuple[st
         words += ["--target", "COLUMN" if name is None else str(name)]
     # Without it, the command line guesses the task from the values of the target.
     words += ["--task", "classification" if estimator._is_classifier else "regression"]
+    ordered = _ordered_classes(estimator)
+    if ordered is None:
+        return None, "The command line has no option for the names of these ordered classes; use Python."
+    words += ordered
     words += on_command_line(vars(estimator).get("_split_arguments", {}))
     for name, value in _given(estimator, changed).items():
         found = OPTIONS[name](_option(name), value) if name in OPTIONS else None
@@ -55,6 +59,14 @@ def _given(estimator: ReportedModel, changed: Mapping[str, Any]) -> dict[str, An
         if estimator.time_budget is None:
             del given["time_budget"]
     return given
+
+
+def _ordered_classes(estimator: Any) -> list[str] | None:
+    """Return the words for the order of the classes, which a file does not keep; None if no option can give it."""
+    ranks = estimator._metric.ranks
+    if not ranks:
+        return []
+    return _names("--ordered-classes", [str(label) for label in estimator.classes_[np.argsort(ranks)].tolist()])
 
 
 def _option(name: str) -> str:

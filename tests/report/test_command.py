@@ -45,11 +45,11 @@ def _section(estimators, changes):
 
 
 def _run(command, table, folder, monkeypatch):
-    """Return the estimator that the command line makes for a command."""
+    """Return the estimator that the command line makes for a command, and the target that it passes to `fit`."""
     reached = []
 
     def stop(self, X, y, **arguments):
-        reached.append(self)
+        reached.append((self, y))
         raise ReachedError
 
     program, name, _, *words = shlex.split(command)
@@ -89,7 +89,7 @@ def _run(command, table, folder, monkeypatch):
     ],
 )
 def test_the_command_line_reads_the_values_of_the_parameters(estimators, table, changes, tmp_path, monkeypatch):
-    reached = _run(_section(estimators, changes).command, table, tmp_path, monkeypatch)
+    reached, _ = _run(_section(estimators, changes).command, table, tmp_path, monkeypatch)
     wanted = SETTINGS | changes
     for name, value in reached.get_params(deep=False).items():
         assert _plain(name, value) == _plain(name, wanted.get(name, getattr(AutoMLClassifier(), name, None))), name
@@ -112,7 +112,31 @@ def _plain(name, value):
 def test_the_command_for_a_regression_on_few_whole_numbers_starts_a_regression(table, tmp_path, monkeypatch):
     table = table.assign(grade=np.arange(60) % 5)
     command = make_reproduce_section(AutoMLRegressor(**SETTINGS).fit(table[["a"]], table["grade"]), None).command
-    assert isinstance(_run(command, table, tmp_path, monkeypatch), AutoMLRegressor)
+    assert isinstance(_run(command, table, tmp_path, monkeypatch)[0], AutoMLRegressor)
+
+
+def _ordered(classes):
+    y = pd.Series(np.array(classes, dtype=object)[np.arange(60) % 3], name="grade")
+    return y.astype(pd.CategoricalDtype(classes, ordered=True))
+
+
+@pytest.mark.parametrize("scoring", [None, "accuracy"])
+@pytest.mark.parametrize("classes", [["low", "very high", "a"], [3, 1, 2], ["1.5", "0.5", "1.0"]])
+def test_the_command_names_the_order_of_ordered_classes(table, tmp_path, monkeypatch, classes, scoring):
+    y = _ordered(classes)
+    clf = AutoMLClassifier(**SETTINGS, scoring=scoring).fit(table[["a"]], y)
+    command = make_reproduce_section(clf, None).command
+    _, found = _run(command, table[["a"]].assign(grade=y), tmp_path, monkeypatch)
+    assert found.dtype == y.dtype
+    assert found.tolist() == y.tolist()
+
+
+def test_ordered_classes_with_a_comma_have_no_command(table):
+    section = make_reproduce_section(AutoMLClassifier(**SETTINGS).fit(table[["a"]], _ordered(["1,5", "2", "3"])), None)
+    assert section.command is None
+    assert section.command_note == (
+        "The command line has no option for the names of these ordered classes; use Python."
+    )
 
 
 def test_every_parameter_has_an_option_beside_the_run_directory_and_the_callbacks():
