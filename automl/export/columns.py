@@ -107,12 +107,13 @@ _DATE_PARTS = '''def to_date_parts(column, parts, first, zone=None, **options):
     }
     return {f"{column.name}{part}": values[part].astype(float) for part in parts}
 '''
-_TIMES = '''def to_times(column, zone=None):
+_TIMES = '''def to_times(column, zone=None, **options):
     """Return times of day as hours, and as sine and cosine; dates show their time of day in `zone`."""
     if zone is None and isinstance(column.dtype, pd.DatetimeTZDtype):
         column = column.dt.tz_localize(None)
     texts = to_texts(column).astype("string")
-    dates = to_dates(texts.where(texts.str.match(r"\\s*\\d{4}-\\d\\d-\\d\\d(?!\\d)")), zone)
+    written = texts if options else texts.where(texts.str.match(r"\\s*\\d{4}-\\d\\d-\\d\\d(?!\\d)"))
+    dates = to_dates(written, zone, **options)
     seconds = (dates - dates.dt.normalize()).dt.total_seconds().fillna(texts.fillna("").map(cache(_time)).astype(float))
     hours = seconds / 3600 % 24
     angles = hours / 24 * 2 * np.pi
@@ -336,8 +337,11 @@ def _time(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
     script.copy_module(date_texts, *_CLOCK)
     _define_dates(script)
     script.define("to_times", _TIMES)
-    argument = f", {quote(reader.zone)}" if reader.zone else ""
-    return [f"features.update(to_times(table[{quote(name)}]{argument}))"]
+    options = {"zone": reader.zone} if reader.zone else {}
+    if reader.format is not None:
+        options |= {"format": reader.format.fast, "order": reader.format.order}
+    listed = "".join(f", {key}={script.value(value)}" for key, value in options.items())
+    return [f"features.update(to_times(table[{quote(name)}]{listed}))"]
 
 
 def _text(name: str, reader: Any, script: Script, found: Columns) -> list[str]:

@@ -51,9 +51,9 @@ from pipelines.table.texts import (
     CharacterReader,
     TextCategoryReader,
     TextReader,
+    holds_similar_texts,
     mean_words,
     names_rows,
-    share_of_letters,
 )
 
 KINDS = ("number", "category", "text", "date", "time", "drop")  # kinds that users may ask for
@@ -66,11 +66,9 @@ _SAMPLE_FOR_DATES = 100
 _SAMPLE_SIZE = 1000  # texts that decide between category, text and identifier
 _MIN_WORDS = 3.0  # texts with this mean number of words are free texts
 _SHORT_TEXT = 100  # characters; the words of longer texts say what their characters say
-_LEAST_LEVELS = 100  # of a column of categories whose characters are read, too
-_LEAST_LETTERS = 0.5  # of the characters of its levels
-_MOST_ROWS_OF_LEVEL = 50  # on average; with more rows, a model learns the effect of each level by itself
 _SECONDS = NumericReader(seconds=True)
 _WANTED = "set by the argument columns"
+_EXAMPLES = {"number": "numbers such as 1.5", "date": "dates such as 2024-01-31", "time": "times such as 08:15"}
 
 
 @dataclass(frozen=True)
@@ -315,13 +313,13 @@ def _text_times(name: Hashable, content: _Content) -> Column | None:
     kind = find_time_kind(content.texts, content.counts)
     if kind == "duration":
         return _number_column(name, content, _SECONDS)
-    return _time_column(name, content, "times of day") if kind == "time" else None
+    return _time_column(name, content, "times of day", TimeReader()) if kind == "time" else None
 
 
-def _time_column(name: Hashable, content: _Content, reason: str) -> Column:
-    read = np.isfinite(TimeReader().parse(content.texts))
+def _time_column(name: Hashable, content: _Content, reason: str, reader: TimeReader) -> Column:
+    read = np.isfinite(reader.parse(content.texts))
     missing = content.missing or not read.all()
-    column = Column(name, "time", missing=missing, reason=reason, reader=TimeReader())
+    column = Column(name, "time", missing=missing, reason=reason, reader=reader)
     return _with_notice(column, content, read, "time of day")
 
 
@@ -375,22 +373,13 @@ def _free_text(name: Hashable, content: _Content, rules: Rules, reason: str) -> 
 
 def _category_column(name: Hashable, content: _Content, rules: Rules, reason: str) -> Column:
     reader = _category_reader(content, rules.max_categories)
-    if _holds_similar_texts(content):
+    if holds_similar_texts(evenly_spaced(content.texts, _SAMPLE_SIZE), content.counts):
         characters = CharacterReader.learn(content.texts, rules.text_features)
         reader = TextCategoryReader.join(reader, characters)
     column = Column(name, "category", missing=content.missing, reason=reason, reader=reader)
     if isinstance(content.column.dtype, pd.CategoricalDtype):
         return column
     return _with_look(column, content, "categories")
-
-
-def _holds_similar_texts(content: _Content) -> bool:
-    """Return whether levels have few rows each, and are words, so that levels with similar texts may be alike."""
-    n_levels = len(content.texts)
-    if n_levels < _LEAST_LEVELS or content.counts.sum() > _MOST_ROWS_OF_LEVEL * n_levels:
-        return False
-    sample = evenly_spaced(content.texts, _SAMPLE_SIZE)
-    return share_of_letters(sample) >= _LEAST_LETTERS and not names_rows(sample, n_levels)
 
 
 def _with_look(column: Column, content: _Content, read_as: str) -> Column:
@@ -454,9 +443,10 @@ def _wanted_column(name: Hashable, column: pd.Series, held: str, rules: Rules, w
     else:
         found = _wanted_date(name, content, held) if wanted == "date" else _wanted_time(name, content, held)
     if found is None:
-        advice = "convert it with pandas.to_datetime" if wanted == "date" else "name another kind"
+        own = infer_column(name, column, rules).kind
         raise TableError(
-            f"columns: column {name!r} cannot be read as {wanted!r}; its first value is {content.texts[0]!r}; {advice}"
+            f"columns: column {name!r} cannot be read as {wanted!r}; its first value is {content.texts[0]!r}; name the "
+            f"kind {own if own in KINDS else 'category'!r}, or write {_EXAMPLES[wanted]} in it"
         )
     return replace(found, reason=_WANTED) if found.reader else found
 
@@ -477,16 +467,27 @@ def _wanted_number(name: Hashable, content: _Content, held: str) -> Column | Non
 def _wanted_date(name: Hashable, content: _Content, held: str) -> Column | None:
     if held == "date":
         return _dates_of_dtype(name, content.column, "")
-    if held in ("number", "duration", "boolean"):
-        return None
     format = find_date_format(content.texts, content.counts, forced=True)
-    return None if format is None else _dates_of_texts(name, content, format, "")
+    if format is None or (held == "number" and np.isnat(format.parse(content.texts)).any()):
+        return None  # of numbers, all must be dates such as 20240131
+    return _dates_of_texts(name, content, format, "")
 
 
 def _wanted_time(name: Hashable, content: _Content, held: str) -> Column | None:
-    if held in ("date", "duration"):
-        return _from_reader(name, "time", content, TimeReader(zone=_zone(content.column)))
-    return _time_column(name, content, "") if np.isfinite(parse_times(content.texts)).any() else None
+    """Return the description of a column of times of day, of durations, or of dates of which some have a time."""
+    if held == "duration":
+        return _from_reader(name, "time", content, TimeReader())
+    if held == "date":
+        reader = TimeReader(zone=_zone(content.column))
+        hours = reader.read(content.column)[:, 0]
+        return _from_reader(name, "time", content, reader) if np.nan_to_num(hours).any() else None
+    if held == "number":
+        return None
+    if np.isfinite(parse_times(content.texts)).any():
+        return _time_column(name, content, "", TimeReader())
+    reader = TimeReader(format=find_date_format(content.texts, content.counts, forced=True))
+    has_times = np.nan_to_num(reader.parse(content.texts)).any()
+    return _time_column(name, content, "", reader) if has_times else None
 
 
 def _from_reader(name: Hashable, kind: str, content: _Content, reader: NumericReader | TimeReader) -> Column:

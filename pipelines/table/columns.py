@@ -279,7 +279,7 @@ def read_dates(column: pd.Series, format: DateFormat, zone: str | None, has_odd_
     if content_type(column) == "date":
         has_zone = np.array([getattr(cell, "tzinfo", None) is not None for cell in column], dtype=bool)
         return _shown_in(_object_dates(column.astype(object)), has_zone, zone)
-    # Numbers are not dates: as texts they do not have a date format.
+    # Numbers are not dates, but for those such as 20240131: as texts they do not have a date format.
     codes, texts = factorize(column)
     parsed = _parse_dates(texts, format, zone)
     if not has_odd_cells:
@@ -418,11 +418,14 @@ class TimeReader:
     zone : str or None
         Zone in which dates show their time of day, as in `DateReader`. If None, a column whose dtype has a zone shows
         the time of its own zone.
+    format : DateFormat or None
+        Notation of dates that are texts, if training held such dates. Otherwise, only dates as `str` writes them count.
     """
 
     has_odd_cells: bool = False
     suffixes: tuple[str, ...] = ("_hour", "_sin", "_cos")
     zone: str | None = None
+    format: DateFormat | None = None
 
     def read(self, column: pd.Series) -> Floats:
         """Return a float array of shape (n_rows, 3)."""
@@ -443,10 +446,13 @@ class TimeReader:
         return np.column_stack([hours, np.sin(angle), np.cos(angle)])
 
     def parse(self, texts: Texts) -> Floats:
-        """Return the seconds of times of day, and of dates as `str` writes them; NaN for other texts."""
+        """Return the seconds of times of day, and of the times of dates; NaN for other texts."""
         seconds = parse_times(texts)
-        dates = np.array([_ISO_DATE.match(text) is not None for text in texts], dtype=bool)
-        seconds[dates] = _seconds_of_day(_parse_dates(texts[dates], _ISO_DATES, self.zone))
+        if self.format is None:
+            dates = np.array([_ISO_DATE.match(text) is not None for text in texts], dtype=bool)
+        else:
+            dates = np.isnan(seconds)
+        seconds[dates] = _seconds_of_day(_parse_dates(texts[dates], self.format or _ISO_DATES, self.zone))
         return seconds
 
 

@@ -33,6 +33,9 @@ _POWER_ITERATIONS = 4  # of the randomized singular value decomposition
 _BITS = 12  # for one character of an n-gram
 _CHUNK = 4096  # texts that are read at once
 _MAX_IDENTIFIER = 40  # characters; longer texts are identifiers only if they are digests
+_LEAST_LEVELS = 100  # of a column of categories whose characters are read, too
+_LEAST_LETTERS = 0.5  # of the characters of its levels
+_MOST_ROWS_OF_LEVEL = 50  # on average; with more rows, a model learns the effect of each level by itself
 _LARGE_ALPHABET = 12  # a position of a random token has more different characters than this
 
 
@@ -266,10 +269,25 @@ def mean_words(texts: Texts) -> tuple[float, float]:
     return blanks, blanks + signs / _CHARACTERS_OF_WORD
 
 
-def share_of_letters(texts: Texts) -> float:
+def _share_of_letters(texts: Texts) -> float:
     """Return the share of letters among the characters of texts."""
     characters = "".join(texts)
     return sum(character.isalpha() for character in characters) / max(1, len(characters))
+
+
+def holds_similar_texts(sample: Texts, counts: NDArray[np.intp]) -> bool:
+    """Return whether levels have few rows each, and are words, so that levels with similar texts may be alike.
+
+    Parameters
+    ----------
+    sample : ndarray of str
+        Some of the levels.
+    counts : ndarray of int
+        Number of cells of each level.
+    """
+    if len(counts) < _LEAST_LEVELS or counts.sum() > _MOST_ROWS_OF_LEVEL * len(counts):
+        return False
+    return _share_of_letters(sample) >= _LEAST_LETTERS and not names_rows(sample, len(counts))
 
 
 def names_rows(texts: Texts, n_texts: int) -> str:

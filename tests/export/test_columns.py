@@ -271,6 +271,8 @@ NOTATIONS = {
     "zone": DAYS.tz_localize("America/New_York"),
     "time": DAYS,
     "time with a zone": DAYS.tz_localize("America/New_York"),
+    "time of German dates": DAYS.strftime("%d.%m.%Y %H:%M"),
+    "whole numbers": DAYS.strftime("%Y%m%d").astype(int),
 }
 
 
@@ -278,9 +280,9 @@ NOTATIONS = {
 def notations():
     """Return a table with one column for each notation of dates, the reader of a model, and that of its script."""
     X = pd.DataFrame(NOTATIONS)
-    times = dict.fromkeys(("time", "time with a zone"), "time")
-    model = AutoMLRegressor(**FAST | {"max_trials": 1, "include": ["ridge"], "columns": times}).fit(X, np.arange(60.0))
-    assert model.columns_["kind"].tolist() == [times.get(name, "date") for name in X]
+    kinds = dict.fromkeys(("time", "time with a zone", "time of German dates"), "time") | {"whole numbers": "date"}
+    model = AutoMLRegressor(**FAST | {"max_trials": 1, "include": ["ridge"], "columns": kinds}).fit(X, np.arange(60.0))
+    assert model.columns_["kind"].tolist() == [kinds.get(name, "date") for name in X]
     names = {"__name__": "script"}
     exec(python_script(model), names)
     return X, model._reader, names["read_columns"]

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import pickle
+import re
 from zoneinfo import available_timezones
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 from dateutil import tz
 
+from pipelines.table.cells import TableError
 from pipelines.table.reader import TableReader
 from tests.pipelines.table.tables import read
 
@@ -298,6 +300,65 @@ def test_dates_as_times_of_day_are_read_in_the_zone_of_training(cells):
     assert out[0, 0] == 12
     rest = [{"08:15": 8.25, "12:00": 12, "later": nan, dt.time(8, 15): 8.25}.get(cell, 0) for cell in cells[1:]]
     np.testing.assert_array_equal(out[1:, 0], rest)
+
+
+VISITS = pd.date_range("2024-01-30 08:15", periods=40, freq="31h")
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "%Y-%m-%d %H:%M",
+        "%Y-%m-%dT%H:%M:%S",
+        "%Y-%m-%d %H:%M UTC",
+        "%d.%m.%Y %H:%M",
+        "%m/%d/%Y %I:%M %p",
+        "%d %b %Y, %H:%M",
+    ],
+)
+@pytest.mark.parametrize("dtype", [object, "category"])
+def test_texts_of_dates_are_read_as_times_of_day_where_the_user_says_so(pattern, dtype):
+    table = pd.DataFrame({"d": VISITS.strftime(pattern)}, dtype=dtype)
+    reader = TableReader(columns={"d": "time"}).fit(table)
+    expected = VISITS.hour + VISITS.minute / 60
+    np.testing.assert_allclose(reader.transform(table)[:, 0], expected)
+    later = pd.DataFrame({"d": [VISITS[3].strftime(pattern), "09:30", "2024-05-06 11:30", "soon"]})
+    np.testing.assert_allclose(reader.transform(later)[:, 0], [expected[3], 9.5, 11.5, nan])
+
+
+@pytest.mark.parametrize("dtype", [int, float, "Int64"])
+def test_whole_numbers_of_eight_digits_are_dates_where_the_user_says_so(dtype):
+    numbers = VISITS.strftime("%Y%m%d").astype(int)
+    reader = TableReader(columns={"d": "date"}).fit(pd.DataFrame({"d": pd.array(numbers, dtype=dtype)}))
+    assert reader.columns_[0].kind == "date"
+    expected = TableReader().fit_transform(pd.DataFrame({"d": VISITS.normalize()}))
+    for later in (numbers, numbers.astype(float), numbers.astype(str), VISITS.normalize()):
+        np.testing.assert_array_equal(reader.transform(pd.DataFrame({"d": later})), expected)
+
+
+@pytest.mark.parametrize(
+    ("cells", "wanted", "remedy"),
+    [
+        (VISITS.strftime("%Y-%m-%d"), "time", "'date', or write times such as 08:15 in it"),
+        (VISITS.strftime("%d.%m.%Y"), "time", "'date', or write times such as 08:15 in it"),
+        (VISITS.normalize(), "time", "'date', or write times such as 08:15 in it"),
+        (np.arange(40), "time", "'number', or write times such as 08:15 in it"),
+        (["1h 30min", "2h"] * 20, "time", "'number', or write times such as 08:15 in it"),
+        (["red", "green"] * 20, "time", "'category', or write times such as 08:15 in it"),
+        (["yes", "no"] * 20, "time", "'category', or write times such as 08:15 in it"),
+        (np.arange(40) + 1980, "date", "'number', or write dates such as 2024-01-31 in it"),
+        ([20240131, 20240199] * 20, "date", "'number', or write dates such as 2024-01-31 in it"),
+        (pd.to_timedelta(np.arange(40), "h"), "date", "'number', or write dates such as 2024-01-31 in it"),
+        (["08:15", "9:30"] * 20, "date", "'time', or write dates such as 2024-01-31 in it"),
+        ([True, False] * 20, "date", "'category', or write dates such as 2024-01-31 in it"),
+        (VISITS.strftime("%Y-%m-%d"), "number", "'date', or write numbers such as 1.5 in it"),
+    ],
+)
+def test_a_kind_that_does_not_suit_a_column_names_the_one_that_does(cells, wanted, remedy):
+    table = pd.DataFrame({"d": cells})
+    start = f"columns: column 'd' cannot be read as '{wanted}'; its first value is "
+    with pytest.raises(TableError, match=f"{re.escape(start)}.*; name the kind {re.escape(remedy)}$"):
+        TableReader(columns={"d": wanted}).fit(table)
 
 
 def test_a_date_in_a_column_of_times_is_a_time_of_day():
