@@ -15,19 +15,12 @@ from automl.arguments import check_arguments
 from automl.checks.data_checks import DataChecks
 from automl.checks.warning import DataWarning
 from automl.errors import InvalidInputError, check_names
-from automl.execute.machine import (
-    affordable_workers,
-    available_cpus,
-    count_workers,
-    default_memory_limit,
-    memory_for_fit,
-)
+from automl.execute.catalog import local_workers
 from automl.plurals import plural
 from automl.search.budget import Budget
-from automl.search.forecast import make_forecasts
-from automl.search.initial import Start, start_with_meta_database
-from automl.search.racing import Limits, fold_seconds
+from automl.search.initial import Start
 from automl.search.simulation import SearchPlan
+from automl.search_setup import RunSettings, SearchSetup, make_limits, make_space, make_start
 from automl.task.metric_words import MetricWords
 from automl.task.prepare import PreparedTask, TrainingData, prepare
 from automl.task.target import TaskName, guess_task
@@ -40,8 +33,7 @@ from pipelines.component import Component, TableTraits
 from pipelines.configuration import Configuration
 from pipelines.libraries import missing_libraries
 from pipelines.models import MODELS
-from pipelines.overrides import SpaceError
-from pipelines.space import build_space, choices, complete
+from pipelines.space import choices, complete
 
 _TASKS = ("auto", "classification", "regression")
 _LONGER = (1, 5, 20)  # times the budget that was asked for
@@ -268,7 +260,7 @@ def advise(
     found = prepared.task
     checks = DataChecks(prepared, lambda line: None)
     checks.before_search()
-    plan, start = make_plan(found, time_budget, n_jobs, component_names(include), component_names(exclude))
+    plan, start = plan_search(found, time_budget, n_jobs, component_names(include), component_names(exclude))
     begins = time.monotonic() - started + _START_SECONDS
     budgets = []
     for factor in _LONGER:
@@ -304,28 +296,22 @@ def _is_classification(y: Any, task: str) -> bool:
     return task == "classification"
 
 
-def make_plan(
+def plan_search(
     task: Task, seconds: float, n_jobs: int | None, include: Sequence[str] = (), exclude: Sequence[str] = ()
 ) -> tuple[SearchPlan, Start]:
-    """Return the search on a task within a time budget, and what it starts with.
+    """Return the search that a fit would begin on a task within a time budget, and what it starts with.
 
     Raises
     ------
     InvalidInputError
         If the search space is empty.
     """
-    try:
-        space = build_space(task.traits, include, exclude, 0)
-    except SpaceError as error:
-        raise InvalidInputError(str(error)) from error
-    n_workers = count_workers(n_jobs, available_cpus())
-    if n_jobs is not None and n_jobs < 0:
-        n_workers = affordable_workers(n_workers)
-    runtime, memory = make_forecasts(task)
-    most = memory_for_fit(default_memory_limit(n_workers), task.table_bytes / 2**20)
-    longest = fold_seconds(seconds, n_workers, len(task.folds), task.traits.n_rows)
-    start = start_with_meta_database(space, runtime, Budget(seconds), task, longest)
-    return SearchPlan(task, space, start.configurations, runtime, Limits(None, most, memory), n_workers), start
+    settings = RunSettings(Budget(seconds), n_jobs, include=include, exclude=exclude)
+    space = make_space(task, settings)
+    n_workers, memory_limit = local_workers(n_jobs, settings.memory_limit)
+    runtime, limits = make_limits(task, settings, memory_limit)
+    start = make_start(SearchSetup(task, settings, settings.budget, runtime, n_workers), space)
+    return SearchPlan(task, space, start.configurations, runtime, limits, n_workers), start
 
 
 def _target(prepared: PreparedTask) -> dict[str, float]:

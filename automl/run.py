@@ -208,7 +208,7 @@ def _prepare_search(
     executor = start_executor()
     starting = time.monotonic() - before
     stack.callback(executor.shutdown)
-    runtime, limits = make_limits(task, settings, executor)
+    runtime, limits = make_limits(task, settings, executor.memory_limit)
     budget.plan_for(executor.n_workers)
     history = RunHistory(cost_of=runtime.guess if budget.planned_seconds is None else None)
     setup = SearchSetup(task, settings, budget, runtime, executor.n_workers)

@@ -15,7 +15,6 @@ from automl.callbacks import CallbackTasks
 from automl.ensemble.objectives import further_values
 from automl.ensemble.slimming import slow_families
 from automl.errors import InvalidInputError
-from automl.execute.base import Executor
 from automl.execute.machine import memory_for_fit
 from automl.guard import Guard
 from automl.search.base import Searcher
@@ -126,10 +125,16 @@ def make_space(task: Task, settings: RunSettings, left_out: Sequence[str] = ()) 
     return space
 
 
-def make_limits(task: Task, settings: RunSettings, executor: Executor) -> tuple[RuntimeModel, Limits]:
-    """Return the forecast of seconds, and the limits of a trial with the forecast of its memory."""
+def make_limits(task: Task, settings: RunSettings, memory_limit: float | None) -> tuple[RuntimeModel, Limits]:
+    """Return the forecast of seconds, and the limits of a trial with the forecast of its memory.
+
+    Parameters
+    ----------
+    memory_limit : float or None
+        MiB of one worker; None for no limit.
+    """
     runtime, memory_model = make_forecasts(task)
-    memory = memory_for_fit(executor.memory_limit, task.table_bytes / 2**20)
+    memory = memory_for_fit(memory_limit, task.table_bytes / 2**20)
     return runtime, Limits(settings.trial_time_limit, memory, memory_model)
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 import typer
 
 from automl import AutoMLClassifier, AutoMLRegressor, advise
-from automl.advice import make_plan
+from automl.advice import plan_search
 from automl.task.prepare import TrainingData, prepare
 from benchmarks.result_file import append_row, missing_cells
 from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks
@@ -46,7 +46,7 @@ def forecast(X: pd.DataFrame, y: pd.Series, is_regression: bool, seconds: float,
         found = found.budgets[0]
     else:
         task = prepare(TrainingData(X, y), classification=not is_regression, random_state=0).task
-        plan, _ = make_plan(task, seconds, 1)
+        plan, _ = plan_search(task, seconds, 1)
         # The seconds between trials are not those of processors.
         found = plan.simulate((seconds + _RESERVE_SECONDS) / (1 - _RESERVE_SHARE), between=0.0)
     return [found.n_configurations, found.n_trials, found.n_fits]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_diabetes, load_wine
 from typer.testing import CliRunner
@@ -79,6 +81,38 @@ def test_the_command_prints_the_advice_and_its_json(wine, tmp_path):
     found = json.loads(CliRunner().invoke(app, [*arguments, "--include", "lda", "--json"]).output)
     assert found["families"][0]["name"] == "lda"
     assert found["budgets"][0]["seconds"] == 2.0
+
+
+class BegunError(Exception):
+    """Ends a fit where its search begins."""
+
+
+@pytest.mark.parametrize("target", ["classes", "ordered classes", "numbers"])
+def test_it_plans_the_workers_and_the_first_configurations_of_a_fit(target, monkeypatch):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(90, 3)), rng.normal(size=90)
+    if target != "numbers":
+        y = pd.cut(pd.Series(y), 3, labels=["low", "middle", "high"], ordered=target == "ordered classes")
+    settings = {"time_budget": 100_000, "n_jobs": -1, "exclude": ["lightgbm"]}
+
+    def make_workers(folder, n_workers, memory_limit, **others):
+        return SimpleNamespace(n_workers=n_workers, memory_limit=memory_limit, shutdown=lambda: None)
+
+    def begin(setup, space, initial, start):
+        raise BegunError(setup.n_workers, list(initial))
+
+    def simulate(plan, *arguments):
+        raise BegunError(plan.n_workers, list(plan.initial))
+
+    monkeypatch.setattr("automl.execute.catalog.LocalExecutor", make_workers)
+    monkeypatch.setattr("automl.run.make_searcher", begin)
+    monkeypatch.setattr("automl.advice.SearchPlan.simulate", simulate)
+    kind = automl.AutoMLRegressor if target == "numbers" else automl.AutoMLClassifier
+    with pytest.raises(BegunError) as in_fit:
+        kind(**settings, verbose=0, random_state=0).fit(X, y)
+    with pytest.raises(BegunError) as in_advice:
+        automl.advise(X, y, **settings)
+    assert in_advice.value.args == in_fit.value.args
 
 
 def test_several_targets_are_an_error():

@@ -15,6 +15,22 @@ from automl.task.task import Task
 EXECUTORS = ("local", "ray")
 
 
+def local_workers(n_jobs: int | None, memory_limit: float | None = None) -> tuple[int, float]:
+    """Return the number of workers that this machine gets for `n_jobs`, and the MiB of each of them.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+        In scikit-learn's sense; a negative number asks for no more workers than the memory is sufficient for.
+    memory_limit : float or None
+        MiB of one worker; None for an even share of the memory.
+    """
+    n_workers = count_workers(n_jobs, available_cpus())
+    if n_jobs is not None and n_jobs < 0:
+        n_workers = affordable_workers(n_workers)
+    return n_workers, memory_limit or default_memory_limit(n_workers)
+
+
 def make_executor(
     name: str,
     folder: Path,
@@ -43,10 +59,7 @@ def make_executor(
         If Ray is requested and is not installed, or if no cluster is running.
     """
     if name == "local":
-        n_workers = count_workers(n_jobs, available_cpus())
-        if n_jobs is not None and n_jobs < 0:
-            n_workers = affordable_workers(n_workers)
-        memory = memory_limit or default_memory_limit(n_workers)
+        n_workers, memory = local_workers(n_jobs, memory_limit)
         return LocalExecutor(
             folder,
             n_workers,
