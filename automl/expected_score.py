@@ -16,6 +16,7 @@ from automl.ensemble.single_scores import SingleScores
 from automl.search.budget import Budget
 from automl.task.metric_words import MetricWords
 from automl.trials.candidates import rank
+from automl.trials.endings import was_interrupted
 from automl.trials.history import RunHistory
 
 logger = logging.getLogger("automl")
@@ -44,7 +45,7 @@ def estimate_in_budget(estimator: FittedModel, budget: Budget) -> None:
         seconds = max(budget.part(_LEAST_SHARE), min(budget.part(_SHARE), left))
     elif estimator.verbose <= 0:
         return
-    if estimator.stop_reason_ == "interrupted":
+    if was_interrupted(estimator.stop_reason_):
         seconds = min(seconds, _SECONDS_AFTER_INTERRUPT)
     deadline = time.monotonic() + seconds
     try:

@@ -40,6 +40,7 @@ from automl.task.dummy import NOT_COMPARED, constant_of_model
 from automl.task.prepare import PreparedTask, sensitive_in_table
 from automl.task.task import Task
 from automl.task.validation import python_number
+from automl.trials.endings import GOES_ON
 from automl.trials.history import RunHistory
 from automl.trials.session import record_expected
 from automl.trials.stored_run import StoredRun
@@ -47,8 +48,6 @@ from automl.trials.trial import TrialResult
 from pipelines.catalog import component_names
 from pipelines.configuration import Configuration
 from pipelines.table.summary import notices
-
-GOES_ON = "the search goes on"
 
 
 class SearchedModel(ModelWithRows):

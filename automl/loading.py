@@ -18,7 +18,7 @@ from automl.ensemble.missing import FOR_PREDICTION
 from automl.errors import InvalidInputError
 from automl.execute.machine import available_cpus
 from automl.fitted.data_warnings import keep_constant
-from automl.fitting import GOES_ON, fitted_attributes, score_attributes
+from automl.fitting import fitted_attributes, score_attributes
 from automl.interruption import until_interrupted
 from automl.persistence import check_loaded, load_model
 from automl.persistence.state import FOR_PREDICTION as NAMES_FOR_PREDICTION
@@ -32,6 +32,7 @@ from automl.task.dummy import dummy_score
 from automl.task.prepare import PreparedTask
 from automl.task.validation import python_number
 from automl.trials.artifacts import Artifacts
+from automl.trials.endings import GOES_ON, HAS_ENDED, PROCESS_DIED
 from automl.trials.eviction import find_evicted, has_files, mark_evicted
 from automl.trials.history import RunHistory
 from automl.trials.run_directory import RunDirectory
@@ -192,5 +193,5 @@ def _state(reader: RunReader) -> str:
     if session is not None and session.is_over:
         return session.reason
     if session is not None and session.is_alive() is False:
-        return "the process of the search has died"
-    return GOES_ON if session is None or session.phase is Phase.SEARCH else "the search has ended"
+        return PROCESS_DIED
+    return GOES_ON if session is None or session.phase is Phase.SEARCH else HAS_ENDED

@@ -17,7 +17,6 @@ from ConfigSpace import ConfigurationSpace
 from automl.all_rows import reserve_seconds, reserved_share, train_members, with_stored_models
 from automl.callbacks import CallbackTasks, leading_ensemble
 from automl.conclusion import RunResult, SearchOutcome, build_ensemble, conclude, estimate_of
-from automl.endings import budget_ending, why_nothing
 from automl.ensemble.loading import ModelLoader
 from automl.ensemble.objectives import further_values
 from automl.ensemble.selection import Ensemble
@@ -30,6 +29,7 @@ from automl.guard import GuardMonitor
 from automl.interruption import unless_interrupted
 from automl.plurals import plural
 from automl.search.budget import Budget, Used
+from automl.search.endings import budget_ending, why_nothing
 from automl.search.first_model import train_first_model
 from automl.search.fleets import FleetBuilder
 from automl.search.initial import enough_for_one
@@ -50,6 +50,7 @@ from automl.search_setup import (
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.disk_space import ResultRecorder, disk_errors
+from automl.trials.endings import GUARD_DIVERGED, INTERRUPTED, ended_early, was_interrupted
 from automl.trials.eviction import ModelEviction, find_evicted, has_files, mark_evicted
 from automl.trials.history import RunHistory
 from automl.trials.initial_design import InitialDesign
@@ -264,7 +265,7 @@ def _run_search(task: Task, settings: RunSettings, place: _Place, prepared: _Pre
     states.end(is_stopped=bool(ending))
     ending = ending or budget_ending(place.wanted, budget, history)
     if monitor is not None and monitor.stops:
-        ending = "work score and free score diverge"
+        ending = GUARD_DIVERGED
     ending = recorder.ending or ending
     outcome = SearchOutcome(history, artifacts, loader, task, budget, seed, settings.ensemble_size, unless_interrupted)
     return _Found(outcome, ending, monitor)
@@ -274,11 +275,11 @@ def _finish(settings: RunSettings, place: _Place, prepared: _Prepared, found: _F
     """Build the ensemble, and collect what the attributes of the estimator are computed from."""
     outcome, stop_reason = found.outcome, found.stop_reason
     ensemble, estimate, interrupted = _conclude_even_if_interrupted(outcome, prepared.executor)
-    stop_reason = "interrupted" if interrupted else stop_reason
+    stop_reason = INTERRUPTED if interrupted else stop_reason
     trains_at_last = outcome.task.trains_at_last
     fold_bags = ensemble.bags if trains_at_last else None
     # Models beside those of the folds are not worth the time of a user who has ended the search.
-    if outcome.budget.refit_share and not interrupted and (trains_at_last or stop_reason != "interrupted"):
+    if outcome.budget.refit_share and not interrupted and (trains_at_last or not was_interrupted(stop_reason)):
         training = partial(train_members, outcome, ensemble, settings, prepared.executor.n_workers)
         lost = "members without a model of all rows predict with the models of their folds"
         ensemble = unless_interrupted(training, lost) or ensemble
@@ -364,7 +365,7 @@ def _search(
         ending = search(racing, executor, history, budget, on_result, on_start, is_stopped)
     except (KeyboardInterrupt, NoWorkersError) as error:
         failure = error
-        ending = "interrupted" if isinstance(error, KeyboardInterrupt) else f"ended early: {error}"
+        ending = INTERRUPTED if isinstance(error, KeyboardInterrupt) else ended_early(error)
     if ending and not _has_model(history) and not isinstance(failure, NoWorkersError):
         executor.shutdown()
         train_first_model(racing, history, budget, prepared.start_executor, on_result)

@@ -89,7 +89,6 @@ ORDER = {
         "persistence",
         "fit_log",
         "progress",
-        "endings",
         "conclusion",
         "search_setup",
         "all_rows",

@@ -36,6 +36,7 @@ from automl.comparison.plan import Plan, Request, fit_keyword, make_plan, time_k
 from automl.errors import FoldFailedWarning, InvalidInputError, NothingFittedError
 from automl.fit_log import attach_handler, detach_handler
 from automl.plurals import plural, short_number
+from automl.trials.endings import was_interrupted
 
 logger = logging.getLogger("automl")
 
@@ -346,7 +347,7 @@ def run_fold(plan: Plan, name: str, fold: int) -> FoldScores:
         return FoldScores(name, fold, scores, dict.fromkeys(scores, reason), time.perf_counter() - start, 0.0)
     fitted = time.perf_counter()
     last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
-    if getattr(last, "stop_reason_", "") == "interrupted":
+    if was_interrupted(getattr(last, "stop_reason_", "")):
         raise KeyboardInterrupt("a search was interrupted, so its fold does not count")
     X, y = _take(plan.X, test), plan.y[test]
     weight = {} if plan.sample_weight is None else {"sample_weight": plan.sample_weight[test]}

@@ -6,6 +6,7 @@ from sklearn.model_selection import TimeSeriesSplit
 
 from automl.ensemble.copies import Subject
 from automl.ensemble.fitted_model import FittedModel
+from automl.trials.endings import was_interrupted
 
 SLIM, REFIT, FOR_PREDICTION, LIMIT = "slim", "refit", "for_prediction", "max_predict_milliseconds"
 NOT_READ = "the out-of-fold predictions could not be read in time, or Ctrl-C ended the reading; give fit more seconds"
@@ -39,7 +40,7 @@ def why_missing(estimator: FittedModel, otherwise: str, subject: Subject = Subje
             return "retune has replaced the models of its search; only fit keeps such models"
     elif cause == REFIT or (is_older and "refit_report_" in known):
         return "refit has replaced the models of the search; use the estimator that still has them"
-    if known.get("stop_reason_") == "interrupted":
+    if was_interrupted(known.get("stop_reason_")):
         return "the fit was interrupted; call fit again, which continues the run where store is set"
     return otherwise
 

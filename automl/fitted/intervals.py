@@ -23,6 +23,7 @@ from automl.refit.model import ModelWithRows
 from automl.task.quantiles import refuse_quantiles
 from automl.task.table_validation import check_table, check_width
 from automl.task.unread_cells import read_rows
+from automl.trials.endings import was_interrupted
 
 Array = NDArray[Any]
 
@@ -73,7 +74,7 @@ def records_for(estimator: FittedModel, what: str) -> Records:
     refuse_quantiles(estimator._ensemble.quantiles, f"the prediction of {what}")
     records = records_with_scale(estimator)
     if records is None:
-        stopped = vars(estimator).get("stop_reason_") == "interrupted"
+        stopped = was_interrupted(vars(estimator).get("stop_reason_"))
         cause = (
             "its fit was interrupted" if stopped else "an earlier version saved it, or Ctrl-C ended their collection"
         )

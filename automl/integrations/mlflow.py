@@ -26,6 +26,7 @@ from automl.integrations.background import BackgroundCalls
 from automl.persistence import load_model
 from automl.task.metric_words import MetricWords
 from automl.trials.candidates import rank
+from automl.trials.endings import was_interrupted
 from automl.trials.fingerprint import table_fingerprint
 from pipelines.component import task_type
 
@@ -269,7 +270,7 @@ class _LoggedFit:
     def conclude(self, estimator: BaseAutoML) -> None:
         """Log the result of a fit."""
         stopped = estimator.stop_reason_
-        self._status = "KILLED" if stopped == "interrupted" else "FINISHED"
+        self._status = "KILLED" if was_interrupted(stopped) else "FINISHED"
         history = estimator.history_
         best = rank(history, usable_only=False, most_folds_first=True)[0]
         n_classes = estimator._ensemble.n_classes

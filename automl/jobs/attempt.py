@@ -32,6 +32,7 @@ from automl.jobs.tables import SplitData, load_object, read_data
 from automl.plurals import plural
 from automl.task.metrics import Metric, make_metric
 from automl.task.several_metrics import deciding_scorer
+from automl.trials.endings import was_interrupted
 from pipelines.component import task_type
 
 logger = logging.getLogger("automl.jobs")
@@ -159,7 +160,7 @@ def _fit(assignment: Assignment, folder: JobFolder, interrupt: _Interrupt) -> Ou
     interrupt.ignore()
     seconds = time.monotonic() - clock
     stop_reason = getattr(estimator, "stop_reason_", "")
-    cancelled = interrupt.received or stop_reason == "interrupted"
+    cancelled = interrupt.received or was_interrupted(stop_reason)
     _save(estimator, folder.work / "model")
     metric = getattr(estimator, "_metric", metric)
     result: dict[str, Any] = {

@@ -26,15 +26,9 @@ from automl.report.rows import LabeledTable, label_codes
 from automl.report.words import clean
 from automl.task.split_arguments import in_python
 from automl.task.table_validation import check_table
+from automl.trials.endings import REPEATABLE
 from automl.trials.fingerprint import dataset_fingerprint
 
-_REPEATABLE_ENDINGS = (
-    "max_trials reached",
-    "nothing left to try",
-    "time budget spent",
-    "max_processor_seconds spent",
-    "work score and free score diverge",
-)
 _LONGEST = 300  # characters of the value of a parameter
 
 
@@ -83,7 +77,7 @@ def _why_another(estimator: ReportedModel) -> str:
             "The model comes from several sessions of its search, because of more or of another fit with the same "
             "store, but the code starts a new search with the budget of the parameters."
         )
-    if estimator.stop_reason_ not in _REPEATABLE_ENDINGS:
+    if estimator.stop_reason_ not in REPEATABLE:
         return f"The code starts a search that runs to its end, but this one did not: {clean(estimator.stop_reason_)}."
     return ""
 

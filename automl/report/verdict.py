@@ -16,6 +16,7 @@ from automl.report.model import ReportedModel
 from automl.report.words import clean, metric_words, rounded
 from automl.task.metric_words import MetricWords
 from automl.trials.candidates import rank
+from automl.trials.endings import was_interrupted
 from automl.trials.history import RunHistory
 from pipelines.catalog import simple_kind
 from pipelines.component import task_type
@@ -125,7 +126,7 @@ def _with_warnings(verdict: Verdict, estimator: ReportedModel) -> Verdict:
                 )
     if verdict.n_rows < _FEW_ROWS:
         found.append(f"The table has only {plural(verdict.n_rows, 'row')}: all scores are uncertain.")
-    if verdict.stop_reason == "interrupted":
+    if was_interrupted(verdict.stop_reason):
         found.append("The search was interrupted, so that the model is the best one until then.")
     if verdict.n_configurations and verdict.n_failed > 0.3 * verdict.n_configurations:
         found.append(

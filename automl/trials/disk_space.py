@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from automl.errors import InvalidInputError
+from automl.trials.endings import ended_early
 from automl.trials.run_directory import RunDirectory
 from automl.trials.trial import Status, TrialResult
 
@@ -124,7 +125,7 @@ class ResultRecorder:
 
     def _notice(self, text: str, ends: bool) -> None:
         if ends:
-            self.ending = f"ended early: {text.partition('; ')[0]}"
+            self.ending = ended_early(text.partition("; ")[0])
         if not self._has_warned:
             self._has_warned = True
             outcome = "ends early" if ends else "goes on with models that need less space"

@@ -17,6 +17,7 @@ from typing import Any, Self
 import psutil
 
 from automl.task.task import Task
+from automl.trials.endings import INTERRUPTED
 from meta_db.files import write_text
 
 logger = logging.getLogger(__name__)
@@ -158,7 +159,7 @@ def record_session(
     try:
         yield recorder
     except BaseException as error:
-        reason = "interrupted" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
+        reason = INTERRUPTED if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
         recorder.enter(Phase.FAILED, reason)
         raise
 

@@ -11,6 +11,7 @@ from automl.report.data import ReportMetric, SearchSection
 from automl.report.search import describe_search
 from automl.report.words import clean, metric_words, number, rounded
 from automl.trials.candidates import rank
+from automl.trials.endings import was_interrupted
 from automl.trials.history import Evaluation
 from automl.trials.leaderboard import main_hyperparameters
 from automl.trials.run_reader import RunReader
@@ -166,13 +167,13 @@ def find_state(reader: RunReader) -> RunState:
         return RunState(UNKNOWN, "unknown", sentence)
     reason = clean(session.reason, 2_000)
     if session.phase is Phase.ENDED:
-        if session.reason == "interrupted":
+        if was_interrupted(session.reason):
             return RunState(
                 ENDED, "interrupted", "The run was interrupted. It has a model of the trials that had ended."
             )
         return RunState(ENDED, "ended", f"The run has ended: {reason}.")
     if session.phase is Phase.FAILED:
-        if session.reason == "interrupted":
+        if was_interrupted(session.reason):
             sentence = "The run was interrupted before there was a model. The same fit resumes the run."
             return RunState(FAILED, "interrupted", sentence)
         return RunState(FAILED, "failed", f"The run failed. {reason}")

@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import pytest
 
-from automl.endings import why_nothing
 from automl.search.budget import Budget
 from automl.search.catalog import make_searcher
+from automl.search.endings import why_nothing
 from automl.search.forecast import RuntimeModel
 from automl.search.halving import BohbSearcher, HyperbandSearcher, SuccessiveHalvingSearcher
 from automl.search.racing import Limits, Racing

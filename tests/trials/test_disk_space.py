@@ -13,10 +13,10 @@ import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from automl import AutoMLClassifier
-from automl.endings import why_nothing
 from automl.errors import InvalidInputError
 from automl.execute.evaluate import evaluate
 from automl.search.budget import Budget
+from automl.search.endings import why_nothing
 from automl.trials.artifacts import Artifacts
 from automl.trials.disk_space import ResultRecorder, describe_full_disk, disk_errors, on_node
 from automl.trials.history import RunHistory

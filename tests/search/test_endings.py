@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from automl.endings import budget_ending
 from automl.search.budget import Budget
+from automl.search.endings import budget_ending
 from automl.search.processors import ProcessorBudget
 from automl.trials.history import RunHistory
 from automl.trials.trial import Status, Trial, TrialResult

@@ -1,9 +1,10 @@
-"""Why a search ended, in words for the user."""
+"""Why a search ended, and why it has no result, in words for the user."""
 
 from __future__ import annotations
 
 from automl.plurals import plural
 from automl.search.budget import Budget
+from automl.trials.endings import EXHAUSTED, MAX_TRIALS, PROCESSORS_SPENT, TIME_SPENT
 from automl.trials.history import RunHistory
 
 _SPENT_SHARE = 0.8  # of the budget of a session, from which on the rest is too little for another fit
@@ -15,11 +16,11 @@ def budget_ending(wanted: Budget, budget: Budget, history: RunHistory) -> str:
     The two also differ where the wanted seconds were too few for a single fit.
     """
     if wanted.max_trials is not None and len(history.started) >= wanted.max_trials:
-        return "max_trials reached"
+        return MAX_TRIALS
     if budget.processors is not None and budget.clock_left > 0 and budget.processors.session_share > _SPENT_SHARE:
-        return "max_processor_seconds spent"
+        return PROCESSORS_SPENT
     spent = budget.session_fraction_used > _SPENT_SHARE or budget.seconds != wanted.seconds
-    return "time budget spent" if spent else "nothing left to try"
+    return TIME_SPENT if spent else EXHAUSTED
 
 
 def _limits(budget: Budget) -> str:
