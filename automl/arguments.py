@@ -20,7 +20,7 @@ from automl.execute.catalog import EXECUTORS
 from automl.guard import make_guard
 from automl.limits import LARGEST
 from automl.persistence import check_loaded, takes_files
-from automl.search.catalog import SEARCHERS
+from automl.search.catalog import check_searcher
 from automl.search.initial import DESIGNS
 from automl.search.optuna_sampler import is_optuna_sampler
 from automl.search.own_components import read_components
@@ -78,8 +78,7 @@ def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
                 check_components(argument, [settings[argument]], own)
             _check_list(argument, settings.get(argument), "names")
         check_components(argument, settings.get(argument), own)
-    if isinstance(searcher, str):
-        check_names("searcher", searcher, SEARCHERS)
+    check_searcher(searcher)
     check_space(settings.get("space"), searcher, own)
     if isinstance(initial, str):
         check_names("initial_configurations", initial, DESIGNS)
@@ -88,7 +87,7 @@ def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
     else:
         _check_list("initial_configurations", initial, "dicts", lambda entry: isinstance(entry, Mapping))
     _check_list("without", settings.get("without"), "names of data sets", lambda entry: isinstance(entry, str))
-    check_names("executor", settings.get("executor", "local"), EXECUTORS)
+    check_names("executor", str(settings.get("executor", "local")), EXECUTORS)
     make_guard(settings.get("guard"))
     _check_columns(settings.get("columns"))
     check_monotonic(settings.get("monotonic"))

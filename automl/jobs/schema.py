@@ -90,7 +90,7 @@ def _parameters() -> dict[str, Any]:
     ]
     texts = {name: " ".join(text.split()) for names, text in documented for name in names.split(", ")}
     values = _values()
-    return {name: {"description": texts.get(name, ""), **values.get(name, {})} for name in automl_parameters()}
+    return {name: {"description": texts[name], **values[name]} for name in automl_parameters()}
 
 
 def _values() -> Mapping[str, Mapping[str, Any]]:

@@ -38,6 +38,24 @@ SEARCHERS: dict[str, Callable[..., Searcher]] = {
 }
 
 
+def check_searcher(searcher: Any) -> None:
+    """Check the argument of an estimator.
+
+    Raises
+    ------
+    InvalidInputError
+        If the name is unknown, or the object has no method `suggest`.
+    """
+    if isinstance(searcher, str):
+        check_names("searcher", searcher, SEARCHERS)
+    elif not is_optuna_sampler(searcher) and not callable(getattr(searcher, "suggest", None)):
+        known = ", ".join(SEARCHERS)
+        raise InvalidInputError(
+            f"searcher: {type(searcher).__name__} has no method suggest(history, n); give such an object, "
+            f"a sampler of Optuna, or one of {known}"
+        )
+
+
 def make_searcher(
     searcher: str | Any,
     space: ConfigurationSpace,
@@ -58,8 +76,8 @@ def make_searcher(
     InvalidInputError
         If the name is unknown, or the object has no method `suggest`.
     """
+    check_searcher(searcher)
     if isinstance(searcher, str):
-        check_names("searcher", searcher, SEARCHERS)
         if searcher == "smac":
             return SmacSearcher(
                 space, seed=seed, initial=initial, posterior=posterior, overrides=overrides, further=further
@@ -69,10 +87,4 @@ def make_searcher(
         return SEARCHERS[searcher](space, seed=seed, initial=initial)
     if is_optuna_sampler(searcher):
         return OptunaSearcher(space, seed=seed, initial=initial, sampler=searcher)
-    if not callable(getattr(searcher, "suggest", None)):
-        known = ", ".join(SEARCHERS)
-        raise InvalidInputError(
-            f"searcher: {type(searcher).__name__} has no method suggest(history, n); give such an object, "
-            f"a sampler of Optuna, or one of {known}"
-        )
     return searcher

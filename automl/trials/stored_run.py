@@ -16,7 +16,7 @@ from automl.trials.fingerprint import digest, scorer_fingerprint, stable_repr
 from automl.trials.run_directory import RunDirectory
 
 # The parameters of an estimator that its task depends on.
-_PARAMETERS = (
+TASK_PARAMETERS = (
     "scoring",
     "cv",
     "guard",
@@ -85,7 +85,7 @@ class StoredRun:
 
 def _fingerprints(estimator: Any) -> dict[str, str]:
     """Return a fingerprint of each parameter that the task depends on."""
-    values = {name: getattr(estimator, name, None) for name in _PARAMETERS}
+    values = {name: getattr(estimator, name, None) for name in TASK_PARAMETERS}
     values["scoring"] = [f"{name} {scorer_fingerprint(s)}" for name, s in named_scorers(values["scoring"]).items()]
     values["guard"] = getattr(values["guard"], "share", values["guard"])  # the rest may change
     return {name: digest(stable_repr(value)) for name, value in values.items()}

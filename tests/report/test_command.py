@@ -12,7 +12,6 @@ from sklearn.model_selection import KFold, RepeatedKFold, TimeSeriesSplit
 
 from automl import AutoMLClassifier, AutoMLRegressor, Guard
 from automl.cli import main as cli
-from automl.report.command import OPTIONS
 from automl.report.reproduce import make_reproduce_section
 from tests.factories import FAST
 
@@ -137,11 +136,6 @@ def test_ordered_classes_with_a_comma_have_no_command(table):
     assert section.command_note == (
         "The command line has no option for the names of these ordered classes; use Python."
     )
-
-
-def test_every_parameter_has_an_option_beside_the_run_directory_and_the_callbacks():
-    names = {name for kind in (AutoMLClassifier, AutoMLRegressor) for name in kind().get_params(deep=False)}
-    assert set(OPTIONS) == names - {"store", "callbacks"}
 
 
 @pytest.mark.parametrize(
