@@ -115,6 +115,8 @@ ORDER = {
         "integrations",
         "serving",
         "watch",
+        "components",
+        "searchers",
         "testing",
         "__init__",
         "cli",
@@ -281,7 +283,13 @@ def python(code):
 
 
 @pytest.mark.parametrize(
-    "statement", ["import automl", "import automl.cli.main", "from automl import AutoMLClassifier"]
+    "statement",
+    [
+        "import automl",
+        "import automl.cli.main",
+        "import automl.components, automl.searchers",
+        "from automl import AutoMLClassifier",
+    ],
 )
 def test_importing_leaves_heavy_libraries_alone(statement):
     code = f"{statement}\nimport json, sys\nprint(json.dumps(sorted(set({HEAVY!r}) & set(sys.modules))))"

@@ -7,8 +7,8 @@ This page is the whole contract.
 **Creation.** A strategy of this package is created once per fit by `automl.search.catalog.make_searcher`, which gives
 it the search space, the seed and the initial configurations, and has one line in the table of that module. An object
 from a user is taken as it is: it gets neither the space nor the initial configurations. Its author builds the space
-with `pipelines.space.build_space` from a description of the table, or writes configurations by hand and completes them
-with `pipelines.space.complete`. The estimator never copies the object, but `sklearn.base.clone` does, and
+with `automl.components.build_space` from a description of the table, or writes configurations by hand and completes
+them with `automl.components.complete`. The estimator never copies the object, but `sklearn.base.clone` does, and
 `nested_cross_validate` clones estimators; so the object must be deep-copyable. To be saved with the model it must be
 picklable. It is never sent to a worker.
 
@@ -91,10 +91,8 @@ class Searcher(Protocol):
     --------
     A searcher that proposes the configurations of a list, in order:
 
-    >>> from automl.trials.history import RunHistory
-    >>> from automl.trials.trial import Trial
-    >>> from pipelines.component import TableTraits
-    >>> from pipelines.space import build_space, complete
+    >>> from automl.components import TableTraits, build_space, complete
+    >>> from automl.searchers import RunHistory, Trial
     >>> class ListSearcher:
     ...     def __init__(self, configurations):
     ...         self.configurations = configurations
@@ -125,10 +123,9 @@ class Searcher(Protocol):
 
         Examples
         --------
+        >>> from automl.components import TableTraits, build_space
         >>> from automl.search.catalog import make_searcher
-        >>> from automl.trials.history import RunHistory
-        >>> from pipelines.component import TableTraits
-        >>> from pipelines.space import build_space
+        >>> from automl.searchers import RunHistory
         >>> space = build_space(TableTraits("binary", n_rows=1_000, n_features=10, n_classes=2))
         >>> trials = make_searcher("random", space, seed=0).suggest(RunHistory(), 3)
         >>> [trial.origin for trial in trials]

@@ -55,7 +55,7 @@ def read_components(given: Any) -> dict[str, tuple[Component, ...]]:
         check_names("components", step, STEPS)
         if not isinstance(component, Component):
             raise InvalidInputError(
-                f"components: {step} holds {component!r}; it must be a pipelines.component.Component"
+                f"components: {step} holds {component!r}; it must be an automl.components.Component"
             )
         taken = [other.name for other in (*CATALOG[step], *found.get(step, ()))]
         if not component.name.isidentifier() or component.name in taken:

@@ -348,8 +348,8 @@ def check_space(component: Component) -> None:
 
     Examples
     --------
+    >>> from automl.components import Component
     >>> from automl.testing.components import check_space
-    >>> from pipelines.component import Component
     >>> check_space(Component("mine", make=lambda params, context: "passthrough", applies=lambda traits: None))
     Traceback (most recent call last):
     AssertionError: applies must return a bool, not None

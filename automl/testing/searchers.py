@@ -75,8 +75,8 @@ def small_loss(configuration: Configuration) -> float:
 
     Examples
     --------
+    >>> from automl.components import Configuration
     >>> from automl.testing import small_loss
-    >>> from pipelines.configuration import Configuration
     >>> small_loss(Configuration({"model": "bad", "scaling": "none"}))
     10.0
     """
@@ -106,9 +106,9 @@ def finish(trial: Trial, *, failed: bool = False, seconds: float = 0.1) -> Trial
 
     Examples
     --------
+    >>> from automl.components import Configuration
+    >>> from automl.searchers import Trial
     >>> from automl.testing.searchers import finish
-    >>> from automl.trials.trial import Trial
-    >>> from pipelines.configuration import Configuration
     >>> finish(Trial(Configuration({"model": "bad", "scaling": "none"})), failed=True).status
     <Status.CRASH: 'crash'>
     """
@@ -177,10 +177,9 @@ def check_suggestions(
 
     Examples
     --------
+    >>> from automl.components import Configuration
+    >>> from automl.searchers import RunHistory, Trial
     >>> from automl.testing.searchers import check_suggestions, small_space
-    >>> from automl.trials.history import RunHistory
-    >>> from automl.trials.trial import Trial
-    >>> from pipelines.configuration import Configuration
     >>> trial = Trial(Configuration({"model": "bad", "scaling": "none"}), folds=(0, 1), origin="mine")
     >>> check_suggestions([trial], small_space(), RunHistory(), 1)
     Traceback (most recent call last):

@@ -18,10 +18,9 @@ import numpy as np
 from ConfigSpace import Float
 from sklearn.linear_model import LogisticRegression, Ridge
 
+from automl.components import Component, Configuration, space_of
 from automl.execute.local import LocalExecutor
-from automl.trials.trial import Trial
-from pipelines.component import Component, space_of
-from pipelines.configuration import Configuration
+from automl.searchers import Trial
 from pipelines.weights import relative_weights
 
 

@@ -128,7 +128,7 @@ class Broken(GroupMeans):
 @pytest.mark.parametrize(
     ("components", "message"),
     [
-        ([3], "model holds 3; it must be a pipelines.component.Component"),
+        ([3], "model holds 3; it must be an automl.components.Component"),
         (MEANS, "components must be a list of components"),
         ({"modell": [MEANS]}, "components: 'modell' is unknown; did you mean 'model'"),
         ([Component("ridge", make_means)], "the name 'ridge' of a component for model is taken"),
