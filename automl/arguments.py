@@ -24,7 +24,7 @@ from automl.search.catalog import check_searcher
 from automl.search.initial import DESIGNS
 from automl.search.optuna_sampler import is_optuna_sampler
 from automl.search.own_components import read_components
-from automl.search.user_space import check_components, check_space
+from automl.search.user_space import check_components, check_user_space
 from automl.task.metrics import ALIASES
 from automl.task.monotonic import check_monotonic
 from automl.task.objectives import SCORE, check_objectives, further_objectives
@@ -79,7 +79,7 @@ def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
             _check_list(argument, settings.get(argument), "names")
         check_components(argument, settings.get(argument), own)
     check_searcher(searcher)
-    check_space(settings.get("space"), searcher, own)
+    check_user_space(settings.get("space"), searcher, own)
     if isinstance(initial, str):
         check_names("initial_configurations", initial, DESIGNS)
     elif initial is None:

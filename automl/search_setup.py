@@ -30,7 +30,7 @@ from automl.search.initial import (
     with_robust_twins,
 )
 from automl.search.racing import Limits, fold_seconds
-from automl.search.rungs import make_plan
+from automl.search.rungs import plan_brackets
 from automl.task.task import Task
 from automl.trials.history import RunHistory
 from automl.trials.initial_design import USER, InitialDesign
@@ -178,7 +178,7 @@ def make_searcher(
         It holds the expectations of the meta-database.
     """
     settings = setup.settings
-    plan = make_plan(setup.task, settings.budget, [setup.runtime.guess(c) for c in initial], setup.n_workers)
+    plan = plan_brackets(setup.task, settings.budget, [setup.runtime.guess(c) for c in initial], setup.n_workers)
     chosen = settings.searcher, space, settings.random_state, initial, start.posterior, settings.overrides
     return searcher_by_name(*chosen, plan, further_values(setup.task))
 

@@ -24,7 +24,7 @@ from ConfigSpace import ConfigurationSpace
 from sklearn import metrics
 from sklearn.model_selection import KFold
 
-from automl.task.objective import is_skewed
+from automl.task.training_losses import is_skewed
 from benchmarks.result_file import append_row, missing_cells
 from benchmarks.tables import DataFolder, check_names, choose_tables, read_table
 from pipelines.build import build_pipeline

@@ -63,7 +63,7 @@ def middle(predictions: Array, quantiles: Sequence[float]) -> Array:
     return np.asarray(predictions[..., np.isclose(distances, distances.min())].mean(axis=-1))
 
 
-def weighted_quantiles(values: Array, quantiles: Sequence[float], sample_weight: Array | None = None) -> Array:
+def lowest_loss_quantiles(values: Array, quantiles: Sequence[float], sample_weight: Array | None = None) -> Array:
     """Return quantiles of weighted values, which have the lowest pinball loss of all constants.
 
     Parameters
@@ -77,7 +77,7 @@ def weighted_quantiles(values: Array, quantiles: Sequence[float], sample_weight:
 
     Examples
     --------
-    >>> weighted_quantiles(np.array([3.0, 1.0, 2.0]), (0.2, 0.5), np.array([1.0, 1.0, 2.0])).tolist()
+    >>> lowest_loss_quantiles(np.array([3.0, 1.0, 2.0]), (0.2, 0.5), np.array([1.0, 1.0, 2.0])).tolist()
     [1.0, 2.0]
     """
     order = np.argsort(values, kind="stable")

@@ -54,7 +54,7 @@ def row_counts(sample_weight: NDArray[np.float64]) -> NDArray[np.intp] | None:
     return counts if (counts == weights).all() else None
 
 
-def weighted_quantiles(
+def weighted_column_quantiles(
     X: NDArray[np.float64], quantiles: ArrayLike, weight: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return quantiles of each column without its missing cells, shape (n_quantiles, n_features).
@@ -71,7 +71,8 @@ def weighted_quantiles(
 
     Examples
     --------
-    >>> weighted_quantiles(np.array([[1.0], [2.0], [5.0]]), [0.0, 0.5, 1.0], np.array([0.3, 0.5, 2.2])).ravel().tolist()
+    >>> X, weight = np.array([[1.0], [2.0], [5.0]]), np.array([0.3, 0.5, 2.2])
+    >>> weighted_column_quantiles(X, [0.0, 0.5, 1.0], weight).ravel().tolist()
     [1.0, 5.0, 5.0]
     """
     found = np.full((len(np.atleast_1d(quantiles)), X.shape[1]), np.nan)
@@ -104,10 +105,11 @@ def repeated_rows(X: Any, y: NDArray[Any], sample_weight: NDArray[np.float64] | 
         return X, y
     kept = np.flatnonzero(sample_weight)
     counts = row_counts(sample_weight[kept])
-    is_repeated = counts is not None and counts.sum() * X.shape[1] <= MAX_REPEATED_CELLS
-    if not is_repeated and len(kept) == len(y):
+    rows = kept
+    if counts is not None and counts.sum() * X.shape[1] <= MAX_REPEATED_CELLS:
+        rows = np.repeat(kept, counts)
+    elif len(kept) == len(y):
         return X, y  # a copy of a large table takes memory
-    rows = np.repeat(kept, counts) if is_repeated else kept
     return X[rows], y[rows]
 
 

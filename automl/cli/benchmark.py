@@ -133,14 +133,14 @@ def benchmark(
     )
     with messages_on_stderr(verbose):
         from automl.comparison.cross_validation import nested_cross_validate
-        from automl.comparison.plan import make_plan
+        from automl.comparison.plan import plan_comparison
 
         if n_jobs == 0:
             raise InvalidInputError("--n-jobs must be -1 for all processors, or another whole number except 0; got 0")
         _check_out(out)
         named = _by_name(tables)
         for path in named.values():  # check all tables before the first fit
-            make_plan(_request(path, options), seed=0)
+            plan_comparison(_request(path, options), seed=0)
         done: dict[str, NestedResult] = {}
         failures = []
         for i, (name, path) in enumerate(named.items()):

@@ -32,7 +32,7 @@ from automl.comparison.fold_details import (
 )
 from automl.comparison.fold_store import FoldScores, FoldStore
 from automl.comparison.folds import compare_folds
-from automl.comparison.plan import Plan, Request, fit_keyword, make_plan, time_keywords, training_target
+from automl.comparison.plan import Plan, Request, fit_keyword, plan_comparison, time_keywords, training_target
 from automl.errors import FoldFailedWarning, InvalidInputError, NothingFittedError
 from automl.fit_log import attach_handler, detach_handler
 from automl.plurals import plural, short_number
@@ -281,7 +281,7 @@ def nested_cross_validate(
     fold_store = None if store is None else FoldStore(Path(store))
     seed = _seed(random_state, fold_store)
     request = Request(estimators, X, y, outer_cv, scoring, groups, sample_weight, positive_label, time, gap)
-    plan = make_plan(request, seed)
+    plan = plan_comparison(request, seed)
     handler = attach_handler(verbose) if verbose > 0 else None
     try:
         if fold_store is None:

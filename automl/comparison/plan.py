@@ -88,7 +88,7 @@ class Plan:
     ranks: tuple[int, ...] = ()
 
 
-def make_plan(request: Request, seed: int) -> Plan:
+def plan_comparison(request: Request, seed: int) -> Plan:
     """Check the arguments of a nested cross-validation, and return its plan.
 
     Parameters

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.quantiles import pinball_loss, uncrossed, weighted_quantiles
+from pipelines.quantiles import lowest_loss_quantiles, pinball_loss, uncrossed
 
 Array = NDArray[Any]
 
@@ -145,7 +145,7 @@ def _fit(
     errors = (y[:, None] - p) / _widths(p, least_width)
     shifts = np.zeros(len(quantiles))
     for i in at:
-        shifts[i] = weighted_quantiles(errors[:, i], [quantiles[i]], weight)[0]
+        shifts[i] = lowest_loss_quantiles(errors[:, i], [quantiles[i]], weight)[0]
     return QuantileShift(shifts, least_width)
 
 

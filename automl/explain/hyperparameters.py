@@ -27,7 +27,7 @@ from automl.search.user_space import known_components, user_space
 from automl.search.vectors import VectorSpace
 from automl.task.monotonic import estimator_traits
 from automl.task.noisy_labels import with_noise
-from automl.task.objective import suited_traits
+from automl.task.training_losses import suited_traits
 from automl.trials.history import Observation, RunHistory
 from pipelines.catalog import CATALOG, OwnComponents, component_names, is_named
 from pipelines.component import task_type

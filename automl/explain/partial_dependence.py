@@ -18,7 +18,7 @@ from scipy import sparse
 
 from automl.ensemble.fitted_model import FittedModel
 from automl.errors import InvalidInputError
-from automl.explain.parts import check_count, check_seed, column_number, kept_rows, predict_shown
+from automl.explain.parts import check_count, check_seed, column_number, predict_shown, require_rows
 from automl.task.table_validation import check_table
 from automl.task.unread_cells import read_rows
 from pipelines.table.columns import Column
@@ -96,7 +96,7 @@ def partial_dependence(
     if described.kind == "text":
         raise InvalidInputError(f"column {column!r} holds texts, which have no order; choose another column")
     if X is None:
-        kept = kept_rows(estimator)
+        kept = require_rows(estimator)
         table = kept.X if kept.sample_weight is None else kept.X[kept.sample_weight > 0]
     else:
         table = read_rows(estimator._reader, check_table(X))

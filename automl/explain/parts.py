@@ -70,7 +70,7 @@ def out_of_fold_parts(estimator: FittedModel, max_rows: int, random_state: int) 
     InvalidInputError
         If the rows or the fold models are not there; the message asks for X and y.
     """
-    rows = kept_rows(estimator)
+    rows = require_rows(estimator)
     metric: Metric = estimator._metric
     if metric.reads_table:
         raise InvalidInputError(
@@ -119,7 +119,7 @@ def ensemble_of_fold(ensemble: Ensemble, bags: Sequence[FoldBag], fold: int) -> 
     )
 
 
-def kept_rows(estimator: FittedModel) -> TrainingRows:
+def require_rows(estimator: FittedModel) -> TrainingRows:
     """Return the training rows that an estimator has kept.
 
     Raises

@@ -32,8 +32,8 @@ from automl.explain.parts import (
     check_seed,
     column_names,
     column_positions,
-    kept_rows,
     predict_shown,
+    require_rows,
 )
 from automl.refit.rows import TrainingRows
 from automl.task.table_validation import as_array, check_table, check_width
@@ -122,7 +122,7 @@ def _background_of(estimator: FittedModel, background: Any, rng: np.random.Gener
         table = read_rows(estimator._reader, check_table(background))
         return table[rng.permutation(table.shape[0])[:BACKGROUND_ROWS]]
     try:
-        rows: TrainingRows = kept_rows(estimator)
+        rows: TrainingRows = require_rows(estimator)
     except InvalidInputError as error:
         reason = str(error).split("; pass ")[0]
         raise InvalidInputError(f"{reason}; pass background: a table with typical rows") from None

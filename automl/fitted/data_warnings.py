@@ -12,7 +12,7 @@ from automl.ensemble.estimate import Estimate
 from automl.ensemble.fitted_model import FittedModel
 from automl.expected_score import known_estimate
 from automl.refit.model import ModelWithRows
-from automl.refit.rows import kept_rows, targets_and_weights
+from automl.refit.rows import find_rows, targets_and_weights
 from automl.task.dummy import dummy_score
 from automl.task.metric_words import MetricWords
 from automl.task.task import Task
@@ -120,7 +120,7 @@ def constant_score(estimator: FittedModel) -> tuple[float | None, str]:
     if (known := vars(estimator).get("_constant")) is not None:
         score, rule = known
         return score, rule
-    rows = kept_rows(estimator)  # of a model that an earlier version has saved
+    rows = find_rows(estimator)  # of a model that an earlier version has saved
     if rows is None:
         return None, ""
     return dummy_score(estimator._metric, rows.y, rows.sample_weight)

@@ -15,13 +15,13 @@ from automl.errors import InvalidInputError
 from automl.refit.new_rows import check_classes, check_time_column, known_kinds, take_columns
 from automl.task.monotonic import constrain
 from automl.task.noisy_labels import expect_noise
-from automl.task.objective import suited_traits
 from automl.task.ordered_classes import ordered_target
 from automl.task.own_objects import check_loaded
 from automl.task.prepare import PreparedTask, TrainingData, prepare
 from automl.task.several_targets import check_targets, take_targets
 from automl.task.split_arguments import time_of_refit
 from automl.task.table_validation import check_table
+from automl.task.training_losses import suited_traits
 from automl.task.validation import check_target, read_target
 
 _SEEDS = 2**30

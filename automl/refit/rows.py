@@ -223,7 +223,7 @@ def get_rows(kept: KeptRows | None) -> TrainingRows:
     return kept if isinstance(kept, TrainingRows) else kept.read()
 
 
-def kept_rows(estimator: FittedModel) -> TrainingRows | None:
+def find_rows(estimator: FittedModel) -> TrainingRows | None:
     """Return the training rows that an estimator has kept, as the table reader reads them; None without them."""
     try:
         return get_rows(getattr(estimator, "_rows", None))

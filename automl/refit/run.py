@@ -39,11 +39,11 @@ from automl.refit.rows import TrainingRows, get_rows
 from automl.search.user_space import known_components, user_space
 from automl.task.dummy import constant_of_model
 from automl.task.monotonic import estimator_traits
-from automl.task.objective import suited_traits
 from automl.task.prepare import PreparedTask, TrainingData
 from automl.task.scorers import take_rows
 from automl.task.split_arguments import time_of_refit
 from automl.task.task import Task
+from automl.task.training_losses import suited_traits
 from automl.task.validation import python_number
 from automl.trials.artifacts import Artifacts
 from automl.trials.disk_space import disk_errors

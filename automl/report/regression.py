@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from automl.explain.predictions import Predicted
 from automl.report.data import RegressionResult, WorstRow
 from automl.report.words import all_rounded, rounded
-from pipelines.quantiles import weighted_quantiles
+from pipelines.quantiles import lowest_loss_quantiles
 
 _QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99)
 _POINTS = 1_000  # rows in the figure
@@ -48,4 +48,4 @@ def judge_numbers(rows: Predicted) -> RegressionResult:
 
 def _quantiles(size: NDArray[Any], weight: NDArray[Any] | None) -> NDArray[Any]:
     """Return the quantiles of the sizes of errors."""
-    return np.quantile(size, _QUANTILES) if weight is None else weighted_quantiles(size, _QUANTILES, weight)
+    return np.quantile(size, _QUANTILES) if weight is None else lowest_loss_quantiles(size, _QUANTILES, weight)

@@ -18,7 +18,7 @@ from automl.execute.machine import available_cpus, available_memory
 from automl.persistence.manifest import versions_for
 from automl.persistence.requirements import model_libraries
 from automl.persistence.state import parameter_names
-from automl.refit.rows import kept_rows
+from automl.refit.rows import find_rows
 from automl.report.command import command_of
 from automl.report.data import Parameter, Reproduce
 from automl.report.model import ReportedModel
@@ -129,7 +129,7 @@ def _is_code(text: str) -> bool:
 
 
 def _fold_words(estimator: ReportedModel) -> str:
-    rows = kept_rows(estimator)
+    rows = find_rows(estimator)
     if rows is None or not rows.train_shares:
         return ""
     low, high = min(rows.train_shares), max(rows.train_shares)
@@ -149,7 +149,7 @@ def _machine() -> tuple[tuple[str, str], ...]:
 
 def _fingerprint(estimator: ReportedModel, train: LabeledTable | None) -> str | None:
     """Return the fingerprint of the training rows as the models see them; None where they are not known."""
-    rows = kept_rows(estimator)
+    rows = find_rows(estimator)
     if rows is not None:
         return dataset_fingerprint(rows.X, rows.y)
     if train is None:

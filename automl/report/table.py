@@ -13,7 +13,7 @@ from scipy import sparse
 
 from automl.errors import InvalidInputError
 from automl.plurals import cell_number
-from automl.refit.rows import TrainingRows, kept_rows
+from automl.refit.rows import TrainingRows, find_rows
 from automl.report.data import ClassShare, ColumnRow, TableSection, TargetScore, TargetSummary
 from automl.report.model import ReportedModel
 from automl.report.rows import LabeledTable, label_codes
@@ -32,7 +32,7 @@ _QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 def make_table_section(estimator: ReportedModel, train: LabeledTable | None) -> TableSection:
     """Return the section about the table; its counts come from the given table, else from the rows of the model."""
-    rows = kept_rows(estimator)
+    rows = find_rows(estimator)
     columns = list(estimator._reader.columns_)
     about = summarize(columns)
     basic = [

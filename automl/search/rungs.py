@@ -110,7 +110,7 @@ class BracketPlan:
         return max(min(ETA, size), min(size, int(affordable)))
 
 
-def make_plan(task: Task, budget: Budget, fold_seconds: Sequence[float], n_workers: int) -> BracketPlan:
+def plan_brackets(task: Task, budget: Budget, fold_seconds: Sequence[float], n_workers: int) -> BracketPlan:
     """Return the plan of the brackets on a table.
 
     Parameters

@@ -76,7 +76,7 @@ def read_space(given: Any, own: OwnComponents = NO_OWN) -> dict[str, Override]:
         raise InvalidInputError(str(error)) from error
 
 
-def check_space(given: Any, searcher: Any, own: OwnComponents = NO_OWN) -> None:
+def check_user_space(given: Any, searcher: Any, own: OwnComponents = NO_OWN) -> None:
     """Check the user's changes of the space, and that the searcher uses their priors.
 
     Raises

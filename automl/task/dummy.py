@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from automl.interruption import unless_interrupted
 from automl.task.metrics import Metric, loss_or_nan
-from pipelines.quantiles import weighted_quantiles
+from pipelines.quantiles import lowest_loss_quantiles
 
 if TYPE_CHECKING:
     from automl.task.target_metrics import TargetsMetric
@@ -31,12 +31,12 @@ def dummy_score(metric: Metric, y: Array, sample_weight: Array | None) -> tuple[
         shares = np.bincount(y, sample_weight, minlength=len(metric.classes))
         constants = [(shares / shares.sum(), "the share of each class, in each row")]
     elif metric.quantiles:
-        levels = weighted_quantiles(y, metric.quantiles, sample_weight)
+        levels = lowest_loss_quantiles(y, metric.quantiles, sample_weight)
         constants = [(levels, "the quantiles of the target, in each row")]
     else:
         constants = [
             (np.average(y, weights=sample_weight), "the mean of the target, in each row"),
-            (weighted_quantiles(y, (0.5,), sample_weight)[0], "the median of the target, in each row"),
+            (lowest_loss_quantiles(y, (0.5,), sample_weight)[0], "the median of the target, in each row"),
         ]
     scored = []
     for constant, rule in constants:
@@ -69,7 +69,7 @@ def _dummy_of_targets(metric: TargetsMetric, y: Array, sample_weight: Array | No
 def _numbers_of_targets(metric: TargetsMetric, y: Array, sample_weight: Array | None) -> tuple[Array, str]:
     """Return the mean or the median of each target, and which of them; one of the two where a scorer takes them all."""
     means = np.average(y, axis=0, weights=sample_weight)
-    medians = np.array([weighted_quantiles(own, (0.5,), sample_weight)[0] for own in y.T])
+    medians = np.array([lowest_loss_quantiles(own, (0.5,), sample_weight)[0] for own in y.T])
     losses = [metric.target_losses(y, _repeat(each, y), sample_weight) for each in (means, medians)]
     of_mean, of_median = (np.where(np.isfinite(loss), loss, np.inf) for loss in losses)
     is_median = of_median < of_mean

@@ -15,7 +15,6 @@ from automl.task import validation
 from automl.task.holdout import choose_holdout, split_holdout, why_not_scored
 from automl.task.metric_domain import adapt_metric
 from automl.task.metrics import Metric, make_metric, ordered_metric
-from automl.task.objective import suited_traits, with_objective
 from automl.task.ordered_classes import NAMES as ORDERED_NAMES
 from automl.task.ordered_classes import ranks_of
 from automl.task.quantiles import check_quantiles, quantiles_metric
@@ -36,6 +35,7 @@ from automl.task.target_metrics import make_targets_metric
 from automl.task.task import Task
 from automl.task.time_folds import DEFAULT_FOLDS, newest_rows, time_folds
 from automl.task.time_order import TimeOrder, read_time_order
+from automl.task.training_losses import suited_traits, with_objective
 from automl.task.validation_rows import check_alone, join_tables, join_targets
 from pipelines.component import task_type
 from pipelines.steps.preprocessing import with_offsets

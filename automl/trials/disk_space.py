@@ -26,7 +26,7 @@ _NOT_PERMITTED = (errno.EROFS, errno.EACCES, errno.EPERM)
 _FULL = "no space is left on the disk of"
 
 
-def check_space(folder: Path, table_bytes: int) -> None:
+def check_free_space(folder: Path, table_bytes: int) -> None:
     """Check that the disk of a folder has space for the table of a run and for a small model.
 
     Raises

@@ -16,7 +16,7 @@ import psutil
 from filelock import Timeout
 
 from automl.errors import InvalidInputError
-from automl.trials.disk_space import OWNER, TEMPORARY_REMEDY, check_space, disk_errors
+from automl.trials.disk_space import OWNER, TEMPORARY_REMEDY, check_free_space, disk_errors
 from meta_db.files import lock_file
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def temporary_folder(table_bytes: int) -> Iterator[Path]:
     except OSError as error:
         raise InvalidInputError(f"there is no folder for temporary files ({error}); {TEMPORARY_REMEDY}") from error
     remove_leftovers(base)
-    check_space(base, table_bytes)
+    check_free_space(base, table_bytes)
     try:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
     except OSError as error:

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from pipelines.models._target import standardize
-from pipelines.quantiles import uncrossed, weighted_quantiles
+from pipelines.quantiles import lowest_loss_quantiles, uncrossed
 from pipelines.weights import weighted_rows
 
 Array = NDArray[Any]
@@ -55,12 +55,12 @@ class QuantileRidge(RegressorMixin, BaseEstimator):
         bandwidth = max(_LEAST_BANDWIDTH, ((np.log(n_rows) + X.shape[1]) / n_rows) ** 0.4 / 4)
         self.coef_, self.intercept_ = np.empty((len(self.quantiles), X.shape[1])), np.empty(len(self.quantiles))
         for place, level in enumerate(self.quantiles):
-            start[0] = weighted_quantiles(standard - X @ start[1:], [level], shares)[0]
+            start[0] = lowest_loss_quantiles(standard - X @ start[1:], [level], shares)[0]
             known = (X, standard, shares, level, bandwidth, self.alpha / n_rows)
             start = minimize(
                 _smoothed_loss, start, known, jac=True, method="L-BFGS-B", options={"maxiter": _MAX_STEPS}
             ).x
-            start[0] = weighted_quantiles(standard - X @ start[1:], [level], shares)[0]
+            start[0] = lowest_loss_quantiles(standard - X @ start[1:], [level], shares)[0]
             self.coef_[place], self.intercept_[place] = scale * start[1:], mean + scale * start[0]
         return self
 

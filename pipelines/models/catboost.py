@@ -19,7 +19,7 @@ from pipelines.losses import LOG_LINK, SQUARED_ERROR, TWEEDIE_POWER
 from pipelines.models._boosting import NOT_OF_LIBRARY, LabeledRows, Table, Trees, make_estimator
 from pipelines.models._cost import boosting_memory, power_law
 from pipelines.monotonic import all_constraints
-from pipelines.quantiles import weighted_quantiles
+from pipelines.quantiles import lowest_loss_quantiles
 from pipelines.training_part import TrainingPart, as_bytes_array
 
 _LOSSES: Mapping[str, str] = {
@@ -114,7 +114,7 @@ class CatBoost:
             if n_classes:
                 return Trees(np.bincount(rows.y, weights=weight, minlength=n_classes) / weight.sum())
             if self.quantiles:
-                return Trees(weighted_quantiles(rows.y, self.quantiles, weight))
+                return Trees(lowest_loss_quantiles(rows.y, self.quantiles, weight))
             return Trees(np.array([weight @ rows.y]) / weight.sum())
         data = self._pool(rows)
         validation_data = None if validation is None else self._pool(validation)

@@ -14,7 +14,7 @@ import torch
 RAMP = 0.3  # share of the training in which the share of rows that are left out rises to its last value
 
 
-def kept_rows(
+def small_loss_rows(
     losses: torch.Tensor,
     rows: torch.Tensor,
     n_rows: torch.Tensor,

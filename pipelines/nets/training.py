@@ -19,7 +19,7 @@ from pipelines.nets.layers import Dropout
 from pipelines.nets.layout import n_weights
 from pipelines.nets.losses import errors, log_losses, pinball_losses, training_losses
 from pipelines.nets.parameters import Parameters, per_weight
-from pipelines.nets.small_loss import RAMP, kept_rows
+from pipelines.nets.small_loss import RAMP, small_loss_rows
 from pipelines.nets.torch_inference import forward_in_blocks
 
 MAX_ROWS_TO_INITIALIZE = 1024  # rows that an architecture sees when it initializes its weights
@@ -370,7 +370,9 @@ class _Fleet:
         losses = log_losses(out, self._y[table, self._train], self._architecture.blocks)
         # In place: a captured step reads this tensor.
         share = self._config.forgotten_share * min(1.0, done / RAMP)
-        self._kept.copy_(kept_rows(losses, self._train, self._n_train, self._table_number, share, self._kept.shape[1]))
+        self._kept.copy_(
+            small_loss_rows(losses, self._train, self._n_train, self._table_number, share, self._kept.shape[1])
+        )
 
     def _drop_worse_half(self, done: float) -> None:
         """End the worse half of the configurations for each rung that the training has passed."""

@@ -27,7 +27,7 @@ from sklearn.utils.validation import check_is_fitted
 from pipelines.component import LARGEST, Component, FitContext, TableTraits, space_of
 from pipelines.models._cost import encoded_width
 from pipelines.steps.encoders import CodeEncoder, FrequencyEncoder, TargetMeanEncoder
-from pipelines.weights import weighted_quantiles
+from pipelines.weights import weighted_column_quantiles
 
 Array = NDArray[np.float64]
 
@@ -44,7 +44,7 @@ def column_quantiles(X: Array, quantiles: Sequence[float], weight: Array | None 
     seconds for thousands of columns. Each column must have a value.
     """
     if weight is not None:
-        return weighted_quantiles(X, quantiles, weight)
+        return weighted_column_quantiles(X, quantiles, weight)
     ordered = np.sort(X, axis=0)  # NaN sorts last
     last = np.count_nonzero(~np.isnan(X), axis=0) - 1
     found = []
@@ -128,7 +128,7 @@ class SafeQuantileTransformer(QuantileTransformer):
         """Learn the quantiles of each column."""
         super().fit(X)
         if row_weights is not None:
-            quantiles = weighted_quantiles(np.asarray(X, dtype=float), self.references_, row_weights)
+            quantiles = weighted_column_quantiles(np.asarray(X, dtype=float), self.references_, row_weights)
             self.quantiles_ = np.maximum.accumulate(quantiles)  # against rounding, as scikit-learn does
         self.quantiles_[:, constant_columns(X)] = np.inf  # all numbers are below the first quantile, as in training
         return self
@@ -249,7 +249,7 @@ class WeightedImputer(SimpleImputer):
         if self.strategy == "mean":
             return np.average(numbers, weights=weight)
         if self.strategy == "median":
-            return weighted_quantiles(numbers[:, None], [0.5], weight)[0, 0]
+            return weighted_column_quantiles(numbers[:, None], [0.5], weight)[0, 0]
         values, at = np.unique(numbers, return_inverse=True)
         return values[np.bincount(at, weight).argmax()]
 

@@ -14,7 +14,7 @@ from automl import AutoMLClassifier, AutoMLRegressor, load
 from automl.ensemble.quantile_shift import fit_shift, shifted_by_other_rows
 from automl.errors import AutoMLError, InvalidInputError
 from automl.task.quantiles import check_quantiles
-from pipelines.quantiles import middle, pinball_loss, quantiles_of_rows, uncrossed, weighted_quantiles
+from pipelines.quantiles import lowest_loss_quantiles, middle, pinball_loss, quantiles_of_rows, uncrossed
 from tests.factories import FAST
 
 LEVELS = (0.1, 0.5, 0.9)
@@ -245,7 +245,7 @@ def test_quantiles_of_weighted_values_are_those_of_repeated_values():
     values, counts = rng.normal(size=30), rng.integers(1, 5, 30)
     repeated = np.repeat(values, counts)
     expected = np.quantile(repeated, LEVELS, method="inverted_cdf")
-    np.testing.assert_array_equal(weighted_quantiles(values, LEVELS, counts.astype(float)), expected)
+    np.testing.assert_array_equal(lowest_loss_quantiles(values, LEVELS, counts.astype(float)), expected)
     rows = quantiles_of_rows(values[None], np.ones((1, 30)), LEVELS)
     np.testing.assert_allclose(rows[0], np.quantile(values, LEVELS, method="hazen"))
     np.testing.assert_array_equal(middle(expected[None], LEVELS), expected[[1]])

@@ -13,7 +13,7 @@ from pipelines.catalog import get_component
 from pipelines.component import FitContext, TableTraits
 from pipelines.configuration import Configuration
 from pipelines.training_part import TrainingPart
-from pipelines.weights import relative_weights, repeated_rows, weighted_quantiles
+from pipelines.weights import relative_weights, repeated_rows, weighted_column_quantiles
 
 # Families whose fit on rows with whole weights equals the fit on repeated rows. The others draw random rows (forests,
 # boosting, networks, stochastic gradient descent).
@@ -125,7 +125,7 @@ def test_equal_weights_give_plain_quantiles() -> None:
     X = np.random.default_rng(0).normal(size=(47, 3))
     X[::5, 1] = np.nan
     X[:, 2] = np.nan
-    found = weighted_quantiles(X, [0.0, 0.1, 0.25, 0.5, 1.0], np.full(47, 0.3))
+    found = weighted_column_quantiles(X, [0.0, 0.1, 0.25, 0.5, 1.0], np.full(47, 0.3))
     np.testing.assert_allclose(found[:, :2], np.nanquantile(X[:, :2], [0.0, 0.1, 0.25, 0.5, 1.0], axis=0))
     assert np.isnan(found[:, 2]).all()
 
@@ -138,8 +138,8 @@ def test_quantiles_of_weights_that_are_not_counts_reach_both_ends_and_are_mirror
     rng = np.random.default_rng(0)
     X, weight = np.round(rng.normal(size=(60, 3)), 1), np.exp(scale * rng.normal(size=60))
     X[::5, 1] = np.nan
-    found = weighted_quantiles(X, LEVELS, weight)
-    np.testing.assert_allclose(found, -weighted_quantiles(-X, 1 - LEVELS, weight))
+    found = weighted_column_quantiles(X, LEVELS, weight)
+    np.testing.assert_allclose(found, -weighted_column_quantiles(-X, 1 - LEVELS, weight))
     np.testing.assert_array_equal(found[[0, -1]], [np.nanmin(X, axis=0), np.nanmax(X, axis=0)])
 
 
@@ -154,7 +154,7 @@ def test_quantiles_of_counts_are_those_of_repeated_rows() -> None:
     rng = np.random.default_rng(0)
     X, counts = rng.normal(size=(60, 2)), rng.integers(1, 4, 60)
     X[counts != 2, 1] = np.nan  # the unit of the counts is that of all rows
-    found = weighted_quantiles(X, LEVELS, 0.3 * counts)
+    found = weighted_column_quantiles(X, LEVELS, 0.3 * counts)
     np.testing.assert_allclose(found, np.nanquantile(X.repeat(counts, axis=0), LEVELS, axis=0))
 
 

@@ -8,7 +8,7 @@ import torch
 
 from pipelines.nets.fleet import TrainingConfig
 from pipelines.nets.losses import training_losses
-from pipelines.nets.small_loss import kept_rows, partners
+from pipelines.nets.small_loss import partners, small_loss_rows
 
 
 def losses(power, outputs):
@@ -31,7 +31,7 @@ def test_a_small_power_gives_cross_entropy() -> None:
 
 
 def test_the_partner_chooses_the_rows() -> None:
-    found = kept_rows(
+    found = small_loss_rows(
         torch.tensor([[5.0, 1.0, 1.0, 9.0], [1.0, 1.0, 7.0, 1.0], [1.0, 8.0, 1.0, 1.0]]),
         torch.tensor([[0, 1, 2, 0], [1, 2, 3, 4], [0, 1, 2, 3]]),  # the first network has a row of padding
         torch.tensor([3, 4, 4]),

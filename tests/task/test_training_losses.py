@@ -8,7 +8,7 @@ from sklearn.metrics import d2_tweedie_score, make_scorer, mean_absolute_error
 
 from automl import AutoMLRegressor
 from automl.task.metrics import make_metric
-from automl.task.objective import with_objective
+from automl.task.training_losses import with_objective
 
 rng = np.random.default_rng(0)
 PRICES = np.exp(rng.normal(size=300))
