@@ -24,11 +24,11 @@ RETURNED = [
     "automl.integrations.mlflow.MLflowCallback",
     "automl.refit.report.RefitReport",
     "automl.retune.report.RetuneReport",
-    "automl.trials.history.RunHistory",
-    "automl.trials.trial.FoldResult",
-    "automl.trials.trial.Status",
-    "automl.trials.trial.Trial",
-    "automl.trials.trial.TrialResult",
+    "automl.searchers.FoldResult",
+    "automl.searchers.RunHistory",
+    "automl.searchers.Status",
+    "automl.searchers.Trial",
+    "automl.searchers.TrialResult",
 ]
 MODULES = [
     "automl.execute.base",
@@ -58,7 +58,7 @@ EXCEPTIONS = {
     ("automl.integrations.mlflow.MLflowCallback.on_fit_task_end", "EX01"): "scikit-learn calls the hooks",
     ("automl.integrations.mlflow.MLflowCallback.teardown", "EX01"): "scikit-learn calls the hooks",
     ("automl.search.base.Searcher", "PR01"): "a protocol has no constructor",
-    ("automl.trials.trial.Status", "PR01"): "nobody calls the constructor of an enumeration",
+    ("automl.searchers.Status", "PR01"): "nobody calls the constructor of an enumeration",
 }
 
 
