@@ -14,6 +14,7 @@ from automl.checks.groups import check_small_groups
 from automl.checks.leak import check_leak
 from automl.checks.predictions import RowPredictions, seconds_end
 from automl.checks.target import check_rare_classes, check_target_values
+from automl.checks.target_column import check_target_columns
 from automl.checks.targets import of_targets, with_row_codes
 from automl.checks.time_order import check_time_order
 from automl.checks.warning import DataWarning, log_lines, sort_warnings
@@ -37,6 +38,8 @@ class DataChecks:
     def __init__(self, prepared: PreparedTask, show: Callable[[str], None]):
         self._task, self._columns, self._show = prepared.task, prepared.reader.columns_, show
         self._names = _class_names(prepared)
+        layout = prepared.task.traits.targets
+        self._target_names = [prepared.target_name] if layout is None else list(layout.names)
         self._found: list[DataWarning] = []
 
     @property
@@ -61,6 +64,7 @@ class DataChecks:
         """Return the warnings of one target; `number` is its place among several targets."""
         names = self._names[number]
         return [
+            *check_target_columns(task, self._columns, self._target_names[number]),
             *check_target_values(task, names),
             *check_rare_classes(task, names),
             *check_missing_cells(task, self._columns, names),
@@ -79,14 +83,16 @@ class DataChecks:
         if record is None:
             return
         end = seconds_end(budget)
+        known = {warning.column for warning in self._found if warning.code == "target_column"}
+        columns = [column for column in self._columns if column.name not in known]
         if self._task.traits.quantiles:
             record = replace(record, predictions=middle(record.predictions, self._task.traits.quantiles))
         if self._task.traits.targets is None:
-            self._add(check_leak(self._task, self._columns, record, end))
+            self._add(check_leak(self._task, columns, record, end))
             return
 
         def check(number: int, task: Task, own: RowPredictions | None) -> list[DataWarning]:
-            return [] if own is None else check_leak(task, self._columns, own, end)
+            return [] if own is None else check_leak(task, columns, own, end)
 
         self._add(of_targets(self._task, record, check))
 

@@ -32,7 +32,7 @@ def make_table(n=240):
 
 def make_leak():
     X, y = make_table()
-    return X.assign(paid=np.where(y == "high", 3.0, 4.0)), y
+    return X.assign(paid=np.where(y == "high", 3.0, 4.0) + X["d"] / 100), y
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +179,14 @@ def test_the_comparison_with_a_constant_needs_no_rows_of_the_run_directory(tmp_p
     assert [each.warnings_ for each in several] == before
 
 
+def test_the_target_that_is_left_in_the_table_gives_one_warning_before_the_search():
+    X, y = make_table()
+    model, lines = fit_with_log(AutoMLClassifier(**ARGUMENTS | {"verbose": 1}), X.assign(label=y), y)
+    assert [(each.code, each.column) for each in model.warnings_] == [("target_column", "label")]
+    assert sum("'label'" in line for line in lines) == 1
+    assert "'label'" in lines[1]  # before the results of the trials
+
+
 def test_a_leak_of_a_regression_target_gives_a_warning():
     X, _ = make_table()
     y = np.exp(X["a"] + X["b"])
@@ -190,7 +198,9 @@ def test_a_leak_of_a_regression_target_gives_a_warning():
 
 def test_a_leak_that_stands_in_two_columns_gives_a_warning_that_names_both():
     X, y = make_leak()
-    model = AutoMLClassifier(**ARGUMENTS).fit(X.assign(state=np.where(y == "high", "open", "closed")), y)
+    model = AutoMLClassifier(**ARGUMENTS).fit(
+        X.assign(state=np.where((y == "high") ^ (np.arange(len(y)) == 7), "open", "closed")), y
+    )
     (found,) = model.warnings_
     assert found.code == "leak"
     assert "'paid'" in found.message

@@ -137,7 +137,7 @@ def test_the_warning_names_columns_that_drift():
 
 def test_rows_in_the_order_of_a_date_column_without_drift_give_no_warning():
     X, _ = make_drift()
-    assert find(X, X["a"], classification=False) == ([], [])
+    assert find(X, X["a"] ** 2, classification=False) == ([], [])
 
 
 def test_rows_in_random_order_give_no_warning_about_time():
@@ -171,6 +171,38 @@ def test_a_column_of_identifiers_that_is_dropped_gives_no_warning():
     X, y = make_table()
     X["customer_id"] = np.random.default_rng(0).permutation(10_000)[:400]
     assert find(X, y, columns={"customer_id": "drop"}) == ([], [])
+
+
+@pytest.mark.parametrize("form", [pd.DataFrame, sparse.csr_matrix])
+@pytest.mark.parametrize("classification", [True, False])
+def test_the_target_that_is_left_in_the_table_gives_a_warning(form, classification):
+    X = make_table(4_000)[0][list("abcde")]
+    y = pd.Series(np.digitize(X["a"], [-1, 1]) if classification else X["a"].round(3), name="target")
+    X = X.drop(columns="a").assign(copy=y)
+    (found,), lines = find(form(X.to_numpy()), y, classification)
+    assert (found.code, found.column, found.severity) == ("target_column", 4, "high")
+    assert lines == [f"warning: {found.message}"]
+    assert "columns={4: 'drop'}" in found.message
+    assert find(X, y, classification, columns={"copy": "drop"}) == ([], [])
+    changed = X["copy"].where(np.arange(4_000) != 3_001, X["copy"] + 1)  # a row outside the sample
+    assert find(X.assign(copy=changed), y, classification) == ([], [])
+
+
+def test_the_target_as_texts_and_on_another_scale_gives_a_warning():
+    X, y = make_table()
+    assert by_code(X.assign(label=y), y)["target_column"].column == "label"
+    price = pd.Series(np.exp(X["b"]), name="price")
+    assert by_code(X.assign(price=price), np.log(price), classification=False)["target_column"].column == "price"
+    weight = (np.arange(400) < 300).astype(float)
+    label = np.where(weight > 0, y, "unknown")
+    assert by_code(X.assign(label=label), y, weight=weight)["target_column"].column == "label"
+
+
+def test_one_of_several_targets_that_is_left_in_the_table_gives_one_warning():
+    X, _ = make_table()
+    targets = pd.DataFrame({"u": X["b"] ** 2, "v": X["a"] ** 2})
+    found = by_code(X.assign(v=targets["v"]), targets, classification=False)["target_column"]
+    assert found.message.startswith("target 'v': column 'v' repeats the target")
 
 
 def test_a_target_that_is_almost_constant_gives_a_warning():
