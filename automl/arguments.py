@@ -6,16 +6,17 @@ import math
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from inspect import isfunction
+from functools import wraps
+from inspect import isfunction, signature
 from numbers import Integral
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 from sklearn.metrics import get_scorer, get_scorer_names
 
 from automl.energy import check_energy
-from automl.errors import InvalidInputError, check_names
+from automl.errors import InvalidInputError, check_names, did_you_mean
 from automl.execute.catalog import EXECUTORS
 from automl.guard import make_guard
 from automl.limits import LARGEST
@@ -40,6 +41,49 @@ from pipelines.libraries import MissingLibraryError, import_library
 from pipelines.table.column_types import KINDS
 
 _MAX_SEED = 2**32 - 1  # the largest seed that NumPy accepts
+_Self = TypeVar("_Self")
+_P = ParamSpec("_P")
+
+# What other AutoML libraries and scikit-learn call a parameter, and what to use here.
+_ELSEWHERE = {
+    **dict.fromkeys(("time_limit", "time_left_for_this_task", "max_runtime_secs", "budget", "timeout"), "time_budget"),
+    **dict.fromkeys(("metric", "eval_metric", "score", "sort_metric"), "scoring"),
+    **dict.fromkeys(("seed", "session_id"), "random_state"),
+    **dict.fromkeys(("max_iter", "max_models", "n_trials", "n_iter"), "max_trials"),
+    **dict.fromkeys(("estimator_list", "included_model_types", "include_algos"), "include"),
+    **dict.fromkeys(("excluded_model_types", "exclude_algos"), "exclude"),
+    **dict.fromkeys(("positive_class", "pos_label"), "positive_label"),
+    **dict.fromkeys(("n_splits", "nfolds", "fold", "resampling_strategy"), "cv"),
+    **dict.fromkeys(("per_run_time_limit", "train_time_limit"), "trial_time_limit"),
+    **dict.fromkeys(("path", "tmp_folder"), "store for the run directory, or the method save for the model"),
+    **dict.fromkeys(("task", "problem_type"), "AutoMLClassifier or AutoMLRegressor"),
+    **dict.fromkeys(("label", "target"), "fit(X, y), where y is the target"),
+    **dict.fromkeys(("sample_weight", "groups"), "the argument of fit with this name"),
+    "class_weight": "scoring='balanced_accuracy', or sample_weight of fit",
+    "presets": "time_budget: a longer search gives a better model",
+    "num_cpus": "n_jobs",
+    "num_gpus": "device",
+    "verbosity": "verbose",
+}
+
+
+def suggest_parameters(
+    init: Callable[Concatenate[_Self, _P], None],
+) -> Callable[Concatenate[_Self, _P], None]:
+    """Let the error about an unknown parameter of an estimator name the right one."""
+    known = signature(init).parameters
+
+    @wraps(init)
+    def suggesting(self: _Self, /, *args: _P.args, **kwargs: _P.kwargs) -> None:
+        for name in kwargs:
+            if name not in known:
+                hint = f"use {_ELSEWHERE[name]}" if name in _ELSEWHERE else did_you_mean(name, known)
+                raise TypeError(
+                    f"{init.__qualname__}() got an unexpected keyword argument {name!r}{'; ' if hint else ''}{hint}"
+                )
+        init(self, *args, **kwargs)
+
+    return suggesting
 
 
 def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:

@@ -96,10 +96,17 @@ def unknown_label(holder: str, label: Any, classes: Iterable[Any]) -> InvalidInp
 
 
 def _suggestion(name: Any, known: list[str]) -> str:
-    close = _closest(str(name), known)
-    if close:
-        return f"did you mean {' or '.join(map(repr, close))}?"
-    return f"choose from {', '.join(map(repr, sorted(known)))}"
+    return did_you_mean(name, known) or f"choose from {', '.join(map(repr, sorted(known)))}"
+
+
+def did_you_mean(name: Any, known: Iterable[str]) -> str:
+    """Return a question with the names that a user may mean; an empty text if no name is close.
+
+    >>> did_you_mean("smak", ["smac", "random"])
+    "did you mean 'smac'?"
+    """
+    close = _closest(str(name), list(known))
+    return f"did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
 def _closest(name: str, known: list[str]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, RegressorMixin
 
+from automl.arguments import suggest_parameters
 from automl.base import BaseAutoML
 from automl.checks.attributes import SuspectLabels
 from automl.fitted.decision_threshold import DecisionThreshold
@@ -175,6 +176,7 @@ class AutoMLClassifier(
 
     _is_classifier = True
 
+    @suggest_parameters
     def __init__(
         self,
         *,
@@ -424,6 +426,7 @@ class AutoMLRegressor(NumberScores, RegressorMixin, Intervals, Quantiles, BaseAu
 
     _is_classifier = False
 
+    @suggest_parameters
     def __init__(
         self,
         *,

@@ -76,6 +76,26 @@ def test_the_parameters_are_those_of_the_signature_and_are_stored_as_they_are(es
     assert estimator(**values).get_params(deep=False) == values
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("time_limit", "use time_budget"),
+        ("eval_metric", "use scoring"),
+        ("label", "use fit(X, y), where y is the target"),
+        ("presets", "use time_budget: a longer search gives a better model"),
+        ("class_weight", "use scoring='balanced_accuracy', or sample_weight of fit"),
+        ("seed", "use random_state"),
+        ("time_budgt", "did you mean 'time_budget'?"),
+    ],
+)
+@pytest.mark.parametrize("estimator", [AutoMLClassifier, AutoMLRegressor])
+def test_the_error_about_a_parameter_of_another_library_names_the_right_one(estimator, name, hint):
+    with pytest.raises(TypeError) as error:
+        estimator(**{name: 1})
+    start = f"{estimator.__name__}.__init__() got an unexpected keyword argument '{name}'; {hint}"
+    assert str(error.value).startswith(start)
+
+
 def test_a_subclass_of_a_user_may_have_parameters_of_its_own():
     class Rounded(AutoMLRegressor):
         def __init__(self, *, digits=1, time_budget=5, quantiles=None):

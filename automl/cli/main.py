@@ -24,7 +24,7 @@ from automl.cli.export import export
 from automl.cli.fit import fit
 from automl.cli.jobs import app as jobs_app
 from automl.cli.leaderboard import leaderboard
-from automl.cli.option_names import name_options, options_of_command
+from automl.cli.option_names import name_options, options_of_command, suggest_option
 from automl.cli.predict import predict
 from automl.cli.refit import refit
 from automl.cli.report import report
@@ -51,7 +51,11 @@ class _Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command that the arguments name."""
         with one_line_if_interrupted():
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except Exception as error:  # typer does not export the class of the error about an option
+                suggest_option(error)
+                raise
 
 
 app = typer.Typer(

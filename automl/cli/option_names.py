@@ -11,6 +11,15 @@ from typing import Any
 import typer
 
 _OTHER_NAMES = {"random_state": "seed", "sample_weight": "weight", "X_val": "validation", "seconds": "time_budget"}
+# What other libraries call an option, and its name here.
+_ELSEWHERE = {
+    **dict.fromkeys(("--label", "--target-column"), "--target"),
+    **dict.fromkeys(("--time-limit", "--budget", "--timeout"), "--time-budget"),
+    **dict.fromkeys(("--metric", "--eval-metric"), "--scoring"),
+    **dict.fromkeys(("--output", "--path"), "--out"),
+    "--random-state": "--seed",
+    "--sample-weight": "--weight",
+}
 _QUOTED = r"""(?<!\w)(?:'[^']*'|"[^"]*")(?!\w)"""
 _VALUE = rf"""X\[{_QUOTED}\]|\{{[^{{}}]*\}}|\[[^\[\]]*\]|{_QUOTED}|\.\.\.|[\w.+-]*\w"""
 # What follows an argument with which a message begins; such names may also be ordinary words.
@@ -24,6 +33,14 @@ def options_of_command(context: typer.Context) -> dict[str, str]:
     found = {} if command is None else {str(param.name): param.opts[0] for param in command.params}
     options = {name: option for name, option in found.items() if option.startswith("--")}
     return options | {name: options[other] for name, other in _OTHER_NAMES.items() if other in options}
+
+
+def suggest_option(error: Exception) -> None:
+    """Let the error about an unknown option name the one that other libraries call so, if the command has it."""
+    suggested = _ELSEWHERE.get(getattr(error, "option_name", None) or "")
+    context: Any = getattr(error, "ctx", None)
+    if context is not None and any(suggested in param.opts for param in context.command.params):
+        error.possibilities = [suggested]  # type: ignore[attr-defined]
 
 
 def name_options(text: str, options: Mapping[str, str]) -> str:

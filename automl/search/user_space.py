@@ -9,7 +9,7 @@ from typing import Any
 
 from ConfigSpace import ConfigurationSpace
 
-from automl.errors import InvalidInputError, check_names
+from automl.errors import InvalidInputError, check_names, did_you_mean
 from automl.search.own_components import own_components, read_components
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
@@ -26,6 +26,15 @@ from pipelines.space import (
 )
 
 logger = logging.getLogger(__name__)
+
+# What other libraries call families of models.
+_ELSEWHERE = {
+    **dict.fromkeys(("gbm", "gbdt", "gbt", "boosting"), ("lightgbm", "xgboost", "catboost", "hist_gradient_boosting")),
+    **dict.fromkeys(("nn", "mlp", "nn_torch", "fastai", "deeplearning"), ("realmlp", "tabm", "resnet")),
+    **dict.fromkeys(("glm", "lr"), ("logistic_regression", "ridge", "elastic_net")),
+    "rf": ("random_forest",),
+    "xt": ("extra_trees",),
+}
 
 
 def check_components(argument: str, given: Any, own: OwnComponents = NO_OWN) -> None:
@@ -53,9 +62,21 @@ def check_components(argument: str, given: Any, own: OwnComponents = NO_OWN) -> 
             check_names(f"{argument}: {step}", names, [c.name for c in (*CATALOG[step], *own.at(step))])
     else:
         mine = [(step, component.name) for step in own.by_step for component in own.at(step)]
-        known = {*STEP_NAMES, *(f"{step}:{name}" for step, name in mine)}
-        names = [name for name in component_names(given) if name not in known]
-        check_names(argument, names, [*NAMES, *(name for _, name in mine)])
+        short = [*NAMES, *(name for _, name in mine)]
+        known = {*short, *STEP_NAMES, *(f"{step}:{name}" for step, name in mine)}
+        for name in component_names(given):
+            if name not in known:
+                raise InvalidInputError(f"{argument}: {name!r} is unknown; {_suggestion(str(name), short, own)}")
+
+
+def _suggestion(name: str, known: Sequence[str], own: OwnComponents) -> str:
+    """Return what a user may mean, else the names of all models: the components of other steps are too many."""
+    if families := _ELSEWHERE.get(name.lower()):
+        return f"did you mean {' or '.join(map(repr, families))}?"
+    if close := did_you_mean(name, known):
+        return close
+    names = sorted(component.name for component in (*CATALOG["model"], *own.at("model")))
+    return f"choose from the models {', '.join(map(repr, names))}; 'automl space' lists the components of other steps"
 
 
 def read_space(given: Any, own: OwnComponents = NO_OWN) -> dict[str, Override]:

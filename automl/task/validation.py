@@ -36,6 +36,7 @@ TWO_CLASSES = {
     "recall": "recall_macro",
     "jaccard": "jaccard_macro",
 }
+_BALANCED = ("balanced", "balance_weight", "auto_weight")  # names of balanced weights in other libraries
 
 
 def is_number(value: Any) -> bool:
@@ -274,6 +275,11 @@ def _refuse_name(argument: str, given: Any, table: str) -> None:
     InvalidInputError
         If a text is given; the message says how to pass the column.
     """
+    if isinstance(given, str) and given in _BALANCED and argument.startswith("sample_weight"):
+        raise InvalidInputError(
+            f"{argument} is the text {given!r}, but it takes one value for each row; balanced weights are "
+            f"sklearn.utils.class_weight.compute_sample_weight('balanced', y{argument.removeprefix('sample_weight')})"
+        )
     if isinstance(given, str):
         raise InvalidInputError(
             f"{argument} is the text {given!r}, but it takes one value for each row, and no name of a column; pass "

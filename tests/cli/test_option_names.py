@@ -55,6 +55,16 @@ def test_arguments_become_options(message, expected):
     assert name_options(message, OPTIONS) == expected
 
 
+@pytest.mark.parametrize(
+    ("given", "suggested"),
+    [("--label", "--target"), ("--time-limit=5", "--time-budget"), ("--metric", "--scoring"), ("--output", "--out")],
+)
+def test_an_option_of_another_library_is_answered_with_the_right_one(call, given, suggested):
+    code, _, err = call("fit", "table.csv", given, "x")
+    assert code == 2
+    assert f"(Possible options: {suggested})" in " ".join(err.replace("│", " ").split())
+
+
 def test_the_log_of_a_fit_names_options(call, folder):
     code, _, err = call("fit", "table.csv", "--target", "target", *QUICK)
     assert code == 0, err

@@ -119,6 +119,8 @@ def test_include_and_exclude_by_step_in_each_form():
         ({"exclude": {"encoding": ["onehot"]}}, "exclude: encoding: 'onehot' is unknown; did you mean 'one_hot'"),
         ({"exclude": {"encoding": 3}}, "'encoding' must have a list of names"),
         ({"include": ["modl:ridge"]}, "'modl:ridge' is unknown"),
+        ({"include": ["GBM"]}, "include: 'GBM' is unknown; did you mean 'lightgbm' or 'xgboost' or 'catboost' or"),
+        ({"exclude": ["zzz"]}, "exclude: 'zzz' is unknown; choose from the models 'bernoulli_nb', 'catboost', "),
     ],
 )
 def test_an_unknown_component_of_a_step_is_named(settings, message):

@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import check_is_fitted
 
-from automl import AutoMLRegressor
+from automl import AutoMLClassifier, AutoMLRegressor
 from automl.arguments import check_arguments
 from automl.errors import AutoMLError, InvalidInputError, check_names
 from automl.task.prepare import TrainingData, prepare
@@ -422,6 +422,11 @@ def test_a_name_of_a_column_is_explained_where_values_are_needed(argument):
         f"{argument} is the text 'shop', but it takes one value for each row, and no name of a column; pass X['shop'] "
         "for a column that stays a feature, or X.pop('shop') for any other column"
     )
+
+
+def test_balanced_weights_are_computed_with_scikit_learn():
+    with pytest.raises(InvalidInputError, match=r"balanced weights are .*compute_sample_weight\('balanced', y\)$"):
+        AutoMLClassifier().fit(np.zeros((6, 1)), [0, 1] * 3, sample_weight="balanced")
 
 
 def test_a_name_of_a_column_as_weights_of_validation_rows_is_explained():
