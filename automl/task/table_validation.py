@@ -44,7 +44,12 @@ def check_table(X: Any) -> Any:
         _check_sparse(X)
         return X
     if _holds_names(X):
-        raise InvalidInputError("X is no table, but its values have names; pass pandas.DataFrame(X)")
+        is_row = isinstance(X, dict) and not any(map(types.is_list_like, X.values()))
+        remedy = "pandas.DataFrame([X])" if is_row else "pandas.DataFrame(X)"
+        raise InvalidInputError(f"X is no table, but its values have names; pass {remedy}")
+    if hasattr(X, "to_frame") and len(X.shape) == 1:
+        row = ", X.iloc[[0]] in place of X.iloc[0] for one row" if hasattr(X, "iloc") else ""
+        raise InvalidInputError(f"Expected 2D array, got 1D array instead. Use X.to_frame() for one column{row}")
     try:
         X = to_frame(X)
     except TableError as error:
@@ -94,8 +99,8 @@ def check_width(X: Any, n_features: int, estimator: str) -> None:
 def _check_shape(shape: tuple[int, ...]) -> None:
     if len(shape) != 2:
         raise InvalidInputError(
-            f"Expected 2D array, got {len(shape)}D array instead. Reshape your data: use X.reshape(-1, 1) for one "
-            "column, X.reshape(1, -1) for one row"
+            f"Expected 2D array, got {len(shape)}D array instead. Reshape your data: use numpy.reshape(X, (-1, 1)) "
+            "for one column, numpy.reshape(X, (1, -1)) for one row"
         )
     for count, unit, part in zip(shape, ("sample", "feature"), ("row", "column"), strict=True):
         if count == 0:

@@ -185,7 +185,12 @@ def test_good_tables_pass(table):
     [
         (None, "X is None"),
         (np.ones(3), r"Expected 2D array, got 1D array instead\. Reshape your data"),
-        ([1, 2, 3], "Reshape your data"),
+        ([1, 2, 3], r"Reshape your data: use numpy\.reshape\(X, \(-1, 1\)\)"),
+        (
+            pd.Series([1, 2]),
+            r"Use X\.to_frame\(\) for one column, X\.iloc\[\[0\]\] in place of X\.iloc\[0\] for one row$",
+        ),
+        ({"a": 1, "b": "x"}, r"its values have names; pass pandas\.DataFrame\(\[X\]\)$"),
         ({"a": [1, 2], "b": [3, 4]}, r"its values have names; pass pandas\.DataFrame\(X\)"),
         ([{"a": 1, "b": 2}, {"a": 3, "b": 4}], "its values have names"),
         (np.array([(1, 2.0), (3, 4.0)], dtype=[("a", int), ("b", float)]), "its values have names"),
