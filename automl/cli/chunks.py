@@ -21,6 +21,7 @@ from automl.task.files import Chunk, read_chunks
 from automl.task.unread_cells import describe_unread
 from pipelines.table.cells import TableError, UnreadCells, find_unread, holds_numbers, is_placeholder
 from pipelines.table.raw import column_series
+from pipelines.table.similar_names import may_be_renamed
 
 if TYPE_CHECKING:
     from automl.base import BaseAutoML
@@ -136,10 +137,12 @@ class ChunkedTable:
         """Return the table with empty columns in place of missing ones that the model does not use."""
         used = {str(column.name) for column in self._columns}
         missing = [name for name in self._holds_numbers if name not in table.columns]
-        needed = [repr(name) for name in missing if name in used]
+        needed = [name for name in missing if name in used]
         if needed:
-            shown = ", ".join(needed[:3]) + (", ..." if needed[3:] else "")
-            raise InvalidInputError(f"'{self._path}' lacks columns of the training table: {shown}; add them")
+            shown = ", ".join(map(repr, needed[:3])) + (", ..." if needed[3:] else "")
+            renamed = may_be_renamed(needed, [name for name in table.columns if name not in used])
+            hint = f", or rename columns: {renamed}" if renamed else ""
+            raise InvalidInputError(f"'{self._path}' lacks columns of the training table: {shown}; add them{hint}")
         return table.assign(**dict.fromkeys(missing, float("nan"))) if missing else table
 
     def _predict(self, table: pd.DataFrame, method: Callable[[Any], Any]) -> Any:

@@ -19,6 +19,7 @@ from automl.task.table_validation import as_array
 from automl.task.validation import is_number, is_whole_number
 from pipelines.table.date_texts import find_date_format, is_ambiguous
 from pipelines.table.frames import to_frame, to_series
+from pipelines.table.similar_names import similar_names
 
 Array = NDArray[Any]
 
@@ -87,7 +88,12 @@ def _find(time: Any, X: Any) -> tuple[Any, str]:
     if isinstance(X, pd.DataFrame):
         if time not in X.columns:
             shown = ", ".join(repr(name) for name in X.columns[:5]) + (", ..." if X.shape[1] > 5 else "")
-            raise InvalidInputError(f"time={time!r}: X has no such column; its columns are {shown}")
+            close = similar_names(time, X.columns)
+            hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"its columns are {shown}"
+            if time in X.index.names:
+                remedy = "time=X.index" if X.index.nlevels == 1 else "X.reset_index()"
+                hint = f"it is the name of the index; pass {remedy}"
+            raise InvalidInputError(f"time={time!r}: X has no such column; {hint}")
         return X[time], f"time: column {time!r}"
     table = as_array(X)
     if isinstance(time, str) or not 0 <= time < table.shape[1]:

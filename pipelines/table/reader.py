@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from pipelines.table.cells import Floats, TableError, UnreadCells, find_unread
 from pipelines.table.column_types import KINDS, Rules, infer_column, numeric_columns
 from pipelines.table.columns import CategoryReader, Column, NumericReader
 from pipelines.table.raw import RawTable, as_table, column_series, finite_csr, is_numeric, numeric_block
+from pipelines.table.similar_names import may_be_renamed, similar_names
 from pipelines.table.texts import CharacterReader, TextCategoryReader, TextReader
 
 _PARSED = frozenset({"number", "boolean", "date", "time"})  # kinds whose cells may be texts that cannot be read
@@ -299,10 +299,12 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
                     f"columns: {kind!r}, for column {label!r}, is no kind; choose from {', '.join(map(repr, KINDS))}"
                 )
             if label not in known:
-                close = get_close_matches(str(label), [str(name) for name in self._labels], n=3)
-                hint = f"did you mean {' or '.join(map(repr, close))}?" if close else "check the name"
+                close, shown = similar_names(label, self._labels), ", ".join(map(repr, self._labels[:5]))
+                hint = f"its columns are {shown}{', ...' if self._labels[5:] else ''}"
                 if not self.named_:
                     hint = f"X has no names; use positions from 0 to {len(self._labels) - 1}"
+                elif close:
+                    hint = f"did you mean {' or '.join(map(repr, close))}?"
                 raise TableError(f"columns: X has no column {label!r}; {hint}")
         return wanted
 
@@ -399,4 +401,6 @@ def _missing_names(missing: list[Hashable], unseen: list[Hashable]) -> str:
                 *(["- ..."] if shown[5:] else []),
             ]
     first = ", ".join(repr(name) for name in missing[:3])
-    return "\n".join([*parts, f"Add the missing columns ({first}{', ...' if missing[3:] else ''}) to X.", ""])
+    renamed = may_be_renamed(missing, unseen)
+    hint = f", or rename columns: {renamed}" if renamed else ""
+    return "\n".join([*parts, f"Add the missing columns ({first}{', ...' if missing[3:] else ''}) to X{hint}.", ""])

@@ -188,6 +188,7 @@ def test_a_folder_of_parquet_files_is_predicted_in_order(places, call, tmp_path)
     [
         (lambda t: t.assign(amount=t["amount"].where(t.index != 57, np.inf)), "row 58: column 'amount' holds infinite"),
         (lambda t: t.drop(columns=["code", "day"]), "lacks columns of the training table: 'code', 'day'; add them"),
+        (lambda t: t.rename(columns={"day": "Day"}), "'day'; add them, or rename columns: 'Day' may be 'day'"),
         (lambda t: t.assign(amount="unclear"), "column 'amount' held numbers in fit but now holds 'unclear'"),
         (lambda t: t.head(0), "holds no row"),
     ],

@@ -142,6 +142,17 @@ def test_numbers_dates_and_texts_with_dates_order_the_rows(times):
     assert list(order[found.positions]) == list(range(N))
 
 
+def test_the_name_of_the_index_as_time_is_answered_with_the_index():
+    X = pd.DataFrame({"Day": range(N)}, index=DAYS.rename("date"))
+    for X_, time, hint in (
+        (X, "date", "it is the name of the index; pass time=X.index"),
+        (X.set_index("Day", append=True).assign(a=1), "date", r"it is the name of the index; pass X\.reset_index\(\)"),
+        (X, "day", "did you mean 'Day'"),
+    ):
+        with pytest.raises(InvalidInputError, match=f"time='{time}': X has no such column; {hint}"):
+            prepare(TrainingData(X_, np.arange(N), time=time), classification=False)
+
+
 @pytest.mark.parametrize(
     ("time", "gap", "message"),
     [

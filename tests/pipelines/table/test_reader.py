@@ -77,6 +77,27 @@ def test_missing_column_is_named():
         reader.transform(frame.rename(columns={"city": "town"}))
 
 
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ("City", r"to X, or rename columns: 'City' may be 'city'\.\n$"),
+        ("ctiy", r"rename columns: 'ctiy' may be 'city'"),
+        ("zzz", r"\('city'\) to X\.\n$"),
+    ],
+)
+def test_a_missing_column_may_have_another_name(given, hint):
+    frame = frame_of_kinds()
+    with pytest.raises(TableError, match=hint):
+        TableReader().fit(frame).transform(frame.rename(columns={"city": given}))
+
+
+def test_the_kind_of_a_column_that_does_not_exist_is_answered_with_columns_that_do():
+    frame = pd.DataFrame({"F": [1.0, 2.0], "price": [2.0, 3.0]})
+    for given, hint in (("f", "did you mean 'F'"), ("zzz", "its columns are 'F', 'price'$")):
+        with pytest.raises(TableError, match=f"columns: X has no column '{given}'; {hint}"):
+            TableReader(columns={given: "drop"}).fit(frame)
+
+
 def test_an_array_after_a_frame_goes_by_position():
     frame = frame_of_kinds()
     reader = TableReader().fit(frame)
