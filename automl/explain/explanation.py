@@ -10,13 +10,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automl.errors import AutoMLError, InvalidInputError
+from automl.plurals import plural, short_number
 from automl.task.positive_class import positive_code
 from pipelines.targets import TargetLayout
 
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True, eq=False)
+_SHOWN = 10  # columns in the text of an explanation
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Explanation:
     """
     SHAP values of some rows: how much each cell moves the prediction away from the mean prediction.
@@ -60,6 +64,30 @@ class Explanation:
     classes: Any = None
     positive: int | None = None
     targets: TargetLayout | None = None
+
+    def __repr__(self) -> str:
+        """Return the columns with the largest mean effects."""
+        if self.targets is not None:
+            return "\n".join(f"target {name!r}: {self.of_target(name)!r}" for name in self.targets.names)
+        if self.classes is None:
+            values, of_what = self.values, f"the prediction; its mean is {short_number(float(self.base))}"
+        elif self.positive is None:
+            values, of_what = self.values, f"the probabilities of {len(self.classes)} classes"
+        else:
+            label, mean = self.classes.tolist()[self.positive], short_number(float(self.base[self.positive]))
+            values, of_what = (
+                self.values[:, :, self.positive],
+                f"the probability of class {label!r}; its mean is {mean}",
+            )
+        effects = np.abs(values).mean(axis=(0, 2) if values.ndim == 3 else 0)
+        order = np.argsort(-effects, kind="stable")
+        names = [str(name) for name in self.data.columns]
+        width = max(len(names[i]) for i in order[:_SHOWN])
+        lines = [f"  {names[i]:<{width}}  {short_number(float(effects[i]))}" for i in order[:_SHOWN]]
+        if more := len(names) - len(lines):
+            lines.append(f"  and {plural(more, 'more column')}")
+        head = f"Explanation of {plural(len(self.data), 'row')}: effects of columns on {of_what}"
+        return "\n".join([head, "mean size of the effect (to_frame() has each row):", *lines])
 
     def of_target(self, name: str | int) -> Explanation:
         """

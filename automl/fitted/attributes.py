@@ -20,6 +20,7 @@ from automl.ensemble.frontier import FrontierRecord, frontier_table
 from automl.ensemble.missing import why_left_out
 from automl.ensemble.score_curve import CurveRecord, ScoreCurve
 from automl.ensemble.slimming import AnyEstimate, known_record
+from automl.fitted.best_pipeline import BestPipeline
 from automl.guard import Guard
 from automl.persistence import check_loaded
 from automl.refit.model import ModelWithRows
@@ -350,8 +351,8 @@ class FittedAttributes(ModelWithRows):
         Returns
         -------
         Pipeline
-            A fitted scikit-learn pipeline, which takes tables as `fit` does. It can be cloned and fitted again on any
-            rows with these columns: the kinds of the columns and the levels of the categories stay the same.
+            A fitted scikit-learn pipeline, which takes tables as `fit` does. Its text is its configuration. It can be
+            cloned and fitted again on any rows with these columns: the kinds of the columns and the levels of the categories stay the same.
 
         Examples
         --------
@@ -369,7 +370,8 @@ class FittedAttributes(ModelWithRows):
             model = TargetsDecoder(model, list(self.classes_))
         elif self._is_classifier:
             model = LabelDecoder(model, self.classes_)
-        return Pipeline([("table", copy.deepcopy(self._reader.fixed())), *steps, (name, model)])
+        steps = [("table", copy.deepcopy(self._reader.fixed())), *steps, (name, model)]
+        return BestPipeline(steps, configuration=bag.configuration)
 
 
 def _why_no_guard_curve(estimator: FittedAttributes) -> str:

@@ -110,6 +110,19 @@ def test_the_leaderboard_lists_all_trials_and_their_weights_in_the_ensemble():
     assert len(board) == 4
 
 
+def test_the_text_of_the_best_pipeline_is_its_configuration_in_a_few_lines():
+    X_train, _, y_train, _ = _cancer()
+    clf = AutoMLClassifier(max_trials=1, time_budget=None, **FAST).fit(X_train, y_train)
+    pipeline = clf.best_pipeline_
+    head, table, *steps = repr(pipeline).splitlines()
+    assert head == f"BestPipeline with the steps {', '.join(pipeline.named_steps)}:"
+    assert table == "  table: 30 columns (30 number)"
+    assert steps[-1].startswith((f"  model: {clf.best_params_['model']}", "      "))
+    assert len(steps) < 10
+    assert repr(clone(pipeline)) == repr(pipeline)
+    assert repr(pipeline[:-1]) != repr(pipeline)
+
+
 def test_the_best_pipeline_predicts_labels_from_a_raw_table():
     X_train, X_test, y_train, y_test = _cancer()
     clf = AutoMLClassifier(max_trials=2, time_budget=None, **FAST).fit(X_train, y_train)

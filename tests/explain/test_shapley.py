@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from itertools import combinations
 from math import factorial
 
@@ -28,6 +29,21 @@ def clf():
     X, y = make_rows()
     labels = np.array(["low", "mid", "high"])[np.digitize(y, [0, 3])]
     return AutoMLClassifier(**(FAST | {"max_trials": 2})).fit(X, labels)
+
+
+def test_the_text_of_an_explanation_names_the_columns_that_matter_most(reg, clf):
+    X, y = make_rows()
+    explanation = reg.explain(X[:5])
+    head, how, first, *_ = repr(explanation).splitlines()
+    assert head.startswith("Explanation of 5 rows: effects of columns on the prediction; its mean is ")
+    assert how == "mean size of the effect (to_frame() has each row):"
+    assert first.split()[0] == explanation.to_frame().abs().mean().idxmax()
+    assert "the probabilities of 3 classes" in repr(clf.explain(X[:2]))
+    two = replace(explanation, values=np.stack([-explanation.values, explanation.values], axis=2), positive=1)
+    two = replace(two, base=np.array([0.25, 0.75]), classes=np.array(["no", "yes"]))
+    assert "on the probability of class 'yes'; its mean is 0.75\n" in repr(two)
+    several = AutoMLRegressor(**(FAST | {"max_trials": 1})).fit(X, np.column_stack([y, -y])).explain(X[:2])
+    assert repr(several).count("target 'target_1': Explanation of 2 rows") == 1
 
 
 def exact(model, X, background, row):
