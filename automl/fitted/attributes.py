@@ -352,7 +352,8 @@ class FittedAttributes(ModelWithRows):
         -------
         Pipeline
             A fitted scikit-learn pipeline, which takes tables as `fit` does. Its text is its configuration. It can be
-            cloned and fitted again on any rows with these columns: the kinds of the columns and the levels of the categories stay the same.
+            cloned and fitted again on any rows with these columns: the kinds of the columns and the levels of the
+            categories stay the same.
 
         Examples
         --------
