@@ -7,13 +7,12 @@ import os
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import wraps
-from inspect import isfunction, signature
+from inspect import signature
 from numbers import Integral
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
-from sklearn.metrics import get_scorer, get_scorer_names
 
 from automl.energy import check_energy
 from automl.errors import InvalidInputError, check_names, did_you_mean
@@ -26,11 +25,10 @@ from automl.search.initial import DESIGNS
 from automl.search.optuna_sampler import is_optuna_sampler
 from automl.search.own_components import read_components
 from automl.search.user_space import check_components, check_user_space
-from automl.task.metrics import ALIASES
 from automl.task.monotonic import check_monotonic
 from automl.task.objectives import SCORE, check_objectives, further_objectives
-from automl.task.ordered_classes import NAMES as ORDERED_NAMES
 from automl.task.quantiles import check_quantiles
+from automl.task.scoring import check_scoring
 from automl.task.several_metrics import named_scorers
 from automl.task.validation import is_number, is_whole_number, python_number
 from automl.trials.leaderboard import COLUMNS as LEADERBOARD
@@ -112,7 +110,7 @@ def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
         raise InvalidInputError(f"scoring: {taken[0]!r} is a column of leaderboard_; give the scorer another name")
     check_quantiles(settings.get("quantiles"), settings.get("scoring"))
     for scorer in scorers.values():
-        _check_scoring(scorer, classification)
+        check_scoring(scorer, classification)
     _check_cv(settings.get("cv"))
     check_energy(settings.get("energy"), settings.get("executor", "local"))
     own = OwnComponents(read_components(settings.get("components")))
@@ -286,39 +284,6 @@ def _check_positive(name: str, value: Any, what: str, whole: bool) -> None:
         )
     if python_number(value) > LARGEST:
         raise InvalidInputError(f"{name} must be at most {LARGEST:g} {what}")
-
-
-def _check_scoring(scoring: Any, classification: bool) -> None:
-    if scoring is None:
-        return
-    if callable(scoring):
-        if isfunction(scoring) and scoring.__module__.startswith("sklearn.metrics"):
-            name = scoring.__name__
-            raise InvalidInputError(
-                f"scoring={name} is a metric; pass a scorer such as make_scorer({name}), or the name of a scorer"
-            )
-        return
-    if not isinstance(scoring, str):
-        kind = type(scoring).__name__
-        raise InvalidInputError(
-            f"scoring must be the name of a scorer, a callable, or a list or dict of these; got {kind}"
-        )
-    if scoring in ORDERED_NAMES and classification:
-        return
-    known = [*get_scorer_names(), *ALIASES]
-    if scoring not in known:
-        own = ("._classification", "._ranking") if classification else ("._regression",)
-        check_names("scoring", scoring, [name for name in known if _scorer_module(name).endswith(own)])
-    module = _scorer_module(scoring)
-    if classification and module.endswith("._regression"):
-        raise InvalidInputError(f"scoring={scoring!r} scores regression; use for example 'roc_auc' or 'neg_log_loss'")
-    if not classification and module.endswith(("._classification", "._ranking")):
-        raise InvalidInputError(f"scoring={scoring!r} scores classification; use for example 'r2'")
-
-
-def _scorer_module(scoring: str) -> str:
-    """Return the module of the scorer's function in scikit-learn, whose name says what the scorer is for."""
-    return getattr(getattr(get_scorer(ALIASES.get(scoring, scoring)), "_score_func", None), "__module__", "")
 
 
 def _check_cv(cv: Any) -> None:
