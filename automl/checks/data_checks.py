@@ -13,6 +13,7 @@ from automl.checks.equal_rows import check_equal_rows
 from automl.checks.groups import check_small_groups
 from automl.checks.leak import check_leak
 from automl.checks.predictions import RowPredictions, seconds_end
+from automl.checks.scorer import check_scorer_sign
 from automl.checks.target import check_rare_classes, check_target_values
 from automl.checks.target_column import check_target_columns
 from automl.checks.targets import of_targets, with_row_codes
@@ -48,10 +49,11 @@ class DataChecks:
         return sort_warnings(self._found)
 
     def before_search(self) -> None:
-        """Check the rows, the columns and the target."""
+        """Check the scorer, the rows, the columns and the target."""
         task, several = self._task, self._task.traits.targets is not None
         self._add(
             [
+                *check_scorer_sign(task),
                 *check_equal_rows(with_row_codes(task) if several else task),
                 *check_time_order(task, self._columns),
                 *check_identifiers(task, self._columns),

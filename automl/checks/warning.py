@@ -19,7 +19,7 @@ class DataWarning:
     ----------
     code : str
         The name of the check: "equal_rows", "time_order", "identifier", "target_column", "constant_target",
-        "rare_classes", "missing_by_class", "small_groups", "leak" or "no_better_than_constant".
+        "rare_classes", "missing_by_class", "small_groups", "scorer_sign", "leak" or "no_better_than_constant".
     column : hashable or None
         Name of the column, or its position if the columns have no names; None for a fact about rows or the target.
     message : str

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from sklearn.utils.validation import check_is_fitted
 
+from automl.checks.scorer import CODE as SCORER_SIGN
 from automl.checks.warning import DataWarning, sort_warnings
 from automl.ensemble.estimate import Estimate
 from automl.ensemble.fitted_model import FittedModel
@@ -30,8 +31,8 @@ class DataWarnings(ModelWithRows):
 
         The checks run before the search and after it. They find equal rows on both sides of a fold, rows in the order
         of time that drift, identifiers, targets with almost one value, classes with fewer rows than folds, missing
-        cells that depend on the class, a column that alone predicts as well as the ensemble, and a model that may be
-        no better than a constant prediction.
+        cells that depend on the class, a scorer with the wrong sign, a column that alone predicts as well as the
+        ensemble, and a model that may be no better than a constant prediction.
 
         Returns
         -------
@@ -61,6 +62,8 @@ def constant_warnings(estimator: FittedModel, estimate: Estimate | None) -> list
         The estimate of the score on new rows as far as it is known. Without its interval, the score of the ensemble on
         out-of-fold rows is compared with that of the constant.
     """
+    if any(each.code == SCORER_SIGN for each in vars(estimator).get("_warnings") or ()):
+        return []  # more rows would not help: the search has maximized an error
     found = [text for text in [_of_ensemble(estimator, estimate)] if text]
     for name, score, constant in vars(estimator).get("_target_scores") or ():
         if score <= constant:

@@ -54,6 +54,15 @@ def check_scoring(scoring: Any, classification: bool) -> None:
 def _check_callable(scoring: Any) -> None:
     if isfunction(scoring) and _is_of_scikit_learn(scoring):
         raise InvalidInputError(f"scoring={scoring.__name__} is a metric, and no scorer; pass {_remedy(scoring)}")
+    function: Any = getattr(scoring, "_score_func", None)
+    if (
+        _is_of_scikit_learn(function)
+        and function.__name__.endswith(_LOSS_ENDINGS)
+        and getattr(scoring, "_sign", -1) > 0
+    ):
+        raise InvalidInputError(
+            f"scoring={scoring} maximizes a loss, so that the worst model is selected; pass {_remedy(function)}"
+        )
 
 
 def _is_of_scikit_learn(function: Any) -> bool:

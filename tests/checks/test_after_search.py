@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import make_scorer
 
 import automl
 from automl import AutoMLClassifier, AutoMLRegressor
@@ -297,3 +298,10 @@ def test_the_threshold_of_a_class_is_a_mean_by_weight():
     assert suspect_table(record, classes)["row"].tolist() == [4]  # 0.75 is above the threshold 0.7
     weighted = replace(record, sample_weight=np.array([1.0, 1.0, 1.0, 3.0]))
     assert suspect_table(weighted, classes).empty  # and below the threshold 0.8
+
+
+def test_a_model_that_was_selected_by_a_loss_needs_another_scorer_and_no_more_rows():
+    X, _ = make_table(80)
+    scoring = make_scorer(lambda y, predicted: float(np.abs(y - predicted).mean()))
+    model = AutoMLRegressor(**ARGUMENTS | {"include": ["ridge"], "scoring": scoring}).fit(X, X["a"] + X["b"])
+    assert [each.code for each in model.warnings_] == ["scorer_sign"]

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from sklearn.metrics import make_scorer
 from sklearn.model_selection import TimeSeriesSplit
 
 from automl.checks.data_checks import DataChecks
@@ -283,3 +284,42 @@ def test_the_checks_accept_every_kind_of_table(form):
     find(form(np.vstack([X, X])), rng.integers(0, 3, 120))
     find(form(X), rng.normal(size=60), classification=False)
     find(form(X[:4]), [0, 0, 1, 1])
+
+
+def cost(y, predicted):
+    return float(np.mean(y != predicted)) if isinstance(y[0], str) else float(np.mean(np.abs(y - predicted)))
+
+
+def negative_cost(y, predicted):
+    return -cost(y, predicted)
+
+
+def cost_of_model(model, X, y):
+    return cost(y, model.predict(X))
+
+
+@pytest.mark.parametrize("classification", [True, False])
+@pytest.mark.parametrize(
+    ("scoring", "remedy"),
+    [
+        (make_scorer(cost), "if lower values of cost are better, pass make_scorer(cost, greater_is_better=False)"),
+        (cost_of_model, "if lower values of cost_of_model are better, let it return the negative value"),
+        (
+            make_scorer(negative_cost, greater_is_better=False),
+            "if greater values of negative_cost are better, pass it to make_scorer without greater_is_better=False",
+        ),
+    ],
+    ids=["loss", "callable", "negated twice"],
+)
+def test_a_scorer_with_the_wrong_sign_gives_a_warning_with_the_remedy(scoring, remedy, classification):
+    X, y = make_table()
+    found, lines = find(X, y if classification else X["a"] ** 2, classification, scoring=scoring)
+    assert [(each.code, each.severity) for each in found] == [("scorer_sign", "high")]
+    assert found[0].message.endswith(f"selects the worst model; {remedy}")
+    assert len(lines) == 1
+
+
+@pytest.mark.parametrize("scoring", [make_scorer(cost, greater_is_better=False), make_scorer(negative_cost)])
+def test_a_scorer_with_the_right_sign_gives_no_warning(scoring):
+    X, y = make_table()
+    assert find(X, y, scoring=scoring) == ([], [])

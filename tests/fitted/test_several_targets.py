@@ -250,7 +250,12 @@ def test_the_targets_of_the_validation_rows_are_matched_by_their_names():
 
 
 @pytest.mark.parametrize(
-    "scoring", ["neg_mean_squared_log_error", "neg_mean_gamma_deviance", make_scorer(mean_squared_log_error)]
+    "scoring",
+    [
+        "neg_mean_squared_log_error",
+        "neg_mean_gamma_deviance",
+        make_scorer(mean_squared_log_error, greater_is_better=False),
+    ],
 )
 def test_the_predictions_for_each_target_are_in_the_range_of_the_scorer(scoring):
     rng = np.random.default_rng(0)

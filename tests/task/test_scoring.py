@@ -9,6 +9,7 @@ from sklearn.metrics import (
     confusion_matrix,
     f1_score,
     log_loss,
+    make_scorer,
     mean_absolute_error,
     mean_pinball_loss,
     mean_tweedie_deviance,
@@ -53,3 +54,9 @@ def assert_refused(scoring, message):
 )
 def test_the_error_for_a_metric_of_scikit_learn_names_the_scorer_with_the_right_sign(metric, remedy):
     assert_refused(metric, remedy)
+
+
+def test_a_scorer_that_maximizes_a_loss_of_scikit_learn_is_refused():
+    for scoring in (make_scorer(mean_absolute_error), ["r2", make_scorer(mean_absolute_error)]):
+        assert_refused(scoring, "or make_scorer(mean_absolute_error, greater_is_better=False)")
+    assert_refused(make_scorer(mean_tweedie_deviance, power=1), "maximizes a loss, so that the worst model is selected")

@@ -63,7 +63,7 @@ GOOD = {
         {"n_jobs": 2},
         {"scoring": "roc_auc"},
         {"scoring": "log_loss"},
-        {"scoring": make_scorer(mean_absolute_error)},
+        {"scoring": make_scorer(mean_absolute_error, greater_is_better=False)},
         {"cv": 3},
         {"cv": KFold(3)},
         {"cv": [([0, 1], [2]), ([2], [0, 1])]},

@@ -1,0 +1,49 @@
+"""Scorers with the wrong sign: a perfect prediction has a lower score than a constant one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from automl.checks.warning import DataWarning
+from automl.plurals import short_number
+from automl.task.dummy import dummy_score
+from automl.task.positive_class import CodedScorer
+from automl.task.several_metrics import score_or_nan
+from automl.task.task import Task
+
+CODE = "scorer_sign"
+_MOST_SECONDS = 0.05  # of one call of the scorer
+
+
+def check_scorer_sign(task: Task) -> list[DataWarning]:
+    """Return a warning if the target itself, as a prediction, has a lower score than the best constant prediction.
+
+    Fast metrics have the right sign. A slow scorer, and one that has no value for these predictions, is left alone.
+    """
+    if task.y.ndim == 2 or task.metric.fast is not None or task.metric.seconds > _MOST_SECONDS:
+        return []
+    rows = task.counted_rows
+    metric, y, weight = task.metric.take(rows), task.y[rows], task.weights(rows)
+    perfect = score_or_nan(metric, y, y if metric.classes is None else np.eye(len(metric.classes))[y], weight)
+    constant, _ = dummy_score(metric, y, weight)
+    if constant is None or not perfect < constant:
+        return []
+    message = (
+        f"a perfect prediction has the score {short_number(perfect)} and a constant one {short_number(constant)}: the "
+        f"search maximizes the score, and selects the worst model; {_remedy(metric.scorer)}"
+    )
+    return [DataWarning(CODE, None, message, "high")]
+
+
+def _remedy(scorer: Any) -> str:
+    scorer = scorer.scorer if isinstance(scorer, CodedScorer) else scorer
+    function = getattr(scorer, "_score_func", None)
+    if function is None:
+        name = getattr(scorer, "__name__", type(scorer).__name__)
+        return f"if lower values of {name} are better, let it return the negative value"
+    name = getattr(function, "__name__", type(function).__name__)
+    if getattr(scorer, "_sign", 1) < 0:
+        return f"if greater values of {name} are better, pass it to make_scorer without greater_is_better=False"
+    return f"if lower values of {name} are better, pass make_scorer({name}, greater_is_better=False)"
