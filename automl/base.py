@@ -267,7 +267,7 @@ class BaseAutoML(
             Folder of the model. A model that was saved there before is replaced.
         rows : bool, default=False
             Whether to save the training rows, too, so that `refit` needs no table after `automl.load`. A scorer that
-            reads the table needs some of these rows for `estimate_` and `frontier_`.
+            reads the table needs some of these rows for `frontier_`.
 
         Raises
         ------

@@ -56,6 +56,12 @@ def estimate_in_budget(estimator: FittedModel, budget: Budget) -> None:
         logger.warning("interrupted: estimate_ is computed when it is read")
 
 
+def keep_estimate(estimator: FittedModel, record: OutOfFoldRecord) -> Estimate:
+    """Replace the record of a fitted estimator by its estimate, whatever the seconds, and return the estimate."""
+    known = estimator._estimate = replace(estimate_score(record), note=record.note)
+    return known
+
+
 def known_estimate(estimator: FittedModel) -> Estimate | None:
     """Return the estimate of a fitted estimator; a fast metric gives it in some seconds.
 
@@ -67,7 +73,7 @@ def known_estimate(estimator: FittedModel) -> Estimate | None:
     """
     known = getattr(estimator, "_estimate", None)
     if isinstance(known, OutOfFoldRecord) and known.metric.fast is not None:
-        known = estimator._estimate = replace(estimate_score(known), note=known.note)
+        known = keep_estimate(estimator, known)
     return known if isinstance(known, Estimate) and math.isfinite(known.score) else None
 
 

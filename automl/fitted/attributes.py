@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +13,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from automl.checks.predictions import RowPredictions
 from automl.checks.warning import DataWarning
-from automl.ensemble.bootstrap import estimate_score
 from automl.ensemble.estimate import Estimate, OutOfFoldRecord
 from automl.ensemble.frontier import FrontierRecord, frontier_table
 from automl.ensemble.missing import why_left_out
 from automl.ensemble.score_curve import CurveRecord, ScoreCurve
 from automl.ensemble.slimming import AnyEstimate, known_record
+from automl.expected_score import keep_estimate
 from automl.fitted.best_pipeline import BestPipeline
 from automl.guard import Guard
 from automl.persistence import check_loaded
@@ -247,7 +246,7 @@ class FittedAttributes(ModelWithRows):
             )
         if isinstance(self._estimate, OutOfFoldRecord):
             check_loaded({"scoring": self._estimate.metric.scorer})
-            self._estimate = replace(estimate_score(self._estimate), note=self._estimate.note)
+            return keep_estimate(self, self._estimate)
         return self._estimate
 
     @property

@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime
 import inspect
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,11 @@ import numpy as np
 import pandas as pd
 
 from automl.drift.check import SketchedModel, make_sketch
+from automl.ensemble.estimate import OutOfFoldRecord
 from automl.ensemble.fitted_model import FittedModel
 from automl.errors import InvalidInputError
-from automl.expected_score import known_estimate
+from automl.expected_score import keep_estimate, known_estimate
+from automl.interruption import unless_interrupted
 from automl.persistence.card import model_card
 from automl.persistence.manifest import (
     ARGUMENTS,
@@ -35,11 +39,15 @@ from automl.persistence.requirements import model_libraries, requirements_text
 from automl.persistence.state import needs_rows, pack_parameters, parameter_names, scorers_of, split_attributes
 from automl.refit.interval_scale import records_with_scale
 from automl.refit.rows import MissingRowsError, get_rows
-from automl.task.own_objects import pack
+from automl.task.metrics import Metric
+from automl.task.own_objects import NotLoaded, is_ours, pack
 from automl.trials.history import RunHistory
 from meta_db.files import replace_folder
 from pipelines import storage
 from pipelines.component import task_type
+
+# Attributes that hold a scorer, and what is computed from them.
+_OF_SCORER = {"_estimate": "estimate_", "_frontier": "frontier_", "_score_curve": "score_over_time_"}
 
 
 def save(estimator: Any, path: str | os.PathLike[str], rows: bool = False) -> None:
@@ -52,7 +60,7 @@ def save(estimator: Any, path: str | os.PathLike[str], rows: bool = False) -> No
     ----------
     rows : bool
         Whether to write the training rows, too, into a file of their own. Without them, a model whose scorer reads the
-        table is saved without what `estimate_` and `frontier_` are computed from, since this holds some of the rows.
+        table is saved without what `frontier_` is computed from, since this holds some of the rows.
 
     Raises
     ------
@@ -79,6 +87,8 @@ def save(estimator: Any, path: str | os.PathLike[str], rows: bool = False) -> No
 
 
 def _write(estimator: SketchedModel, folder: Path, rows: bool) -> None:
+    _keep_estimate(estimator, rows)
+    _warn_of_lost_scorer(estimator)
     records_with_scale(estimator)  # the training rows that it is learned from may not be there after `load`
     about = describe(estimator)
     with suppress(MissingRowsError):
@@ -107,6 +117,31 @@ def _write(estimator: SketchedModel, folder: Path, rows: bool) -> None:
     (folder / REQUIREMENTS).write_text(requirements_text(about["libraries"]), encoding="utf-8")
     written = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
     write_manifest(folder, about | {"files": {name: describe_file(folder / name) for name in written}})
+
+
+def _keep_estimate(estimator: FittedModel, rows: bool) -> None:
+    """Compute the estimate now if a loaded model may lack the scorer, or the rows that the scorer reads."""
+    record = vars(estimator).get("_estimate")
+    if not isinstance(record, OutOfFoldRecord) or isinstance(record.metric.scorer, NotLoaded):
+        return
+    if not is_ours(record.metric.scorer) or (needs_rows("_estimate", record) and not rows):
+        unless_interrupted(partial(keep_estimate, estimator, record), "a loaded model may have no estimate_")
+
+
+def _warn_of_lost_scorer(estimator: FittedModel) -> None:
+    """Warn of the attributes that a loaded model cannot compute, because their scorer cannot be saved."""
+    lost, packed = [], {}
+    for name, public in _OF_SCORER.items():
+        metric = getattr(vars(estimator).get(name), "metric", None)
+        if isinstance(metric, Metric):
+            found = pack("scoring", metric.scorer)
+            if found["archive"] is None:
+                lost.append(public)
+                packed = found
+    if lost:
+        why = f"{'load did not import' if packed['types'] else 'cannot be saved'} ({packed['reason']})"
+        message = f"a loaded model will have no {', '.join(lost)}: scoring was {packed['text']}, which {why}"
+        warnings.warn(message, UserWarning, stacklevel=5)
 
 
 def _write_other(estimator: Any, folder: Path) -> None:

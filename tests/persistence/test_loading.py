@@ -88,7 +88,7 @@ def test_every_attribute_is_there_after_load(saved):
     assert again.predict(X).tolist() == clf.predict(X).tolist()
     pd.testing.assert_frame_equal(again.leaderboard_, clf.leaderboard_)
     pd.testing.assert_frame_equal(again.guard_curve_, clf.guard_curve_)
-    assert np.array_equal(again._estimate.predictions, clf._estimate.predictions, equal_nan=True)
+    assert again.estimate_ == clf.estimate_
     assert again.history_.results == clf.history_.results
     assert again.history_.evaluations == clf.history_.evaluations
     assert again.feature_names_in_.tolist() == clf.feature_names_in_.tolist()
@@ -125,7 +125,8 @@ def test_own_objects_are_imported_only_if_they_are_trusted(saved):
     assert repr(again.get_params()["cv"]) == "<not loaded: OwnFolds(n_splits=2, random_state=0, shuffle=True)>"
     with pytest.raises(InvalidInputError, match=r"cv was OwnFolds.*trusted=\['tests.persistence.test_loading.OwnFolds"):
         again.fit(X, clf.predict(X))
-    for use in (lambda: again.scorer_(again, X, clf.predict(X)), lambda: again.estimate_):
+    assert again.estimate_ == clf.estimate_
+    for use in (lambda: again.scorer_(again, X, clf.predict(X)), lambda: again.frontier_):
         with pytest.raises(InvalidInputError, match=r"scoring was make_scorer\(own_cost"):
             use()
     again.set_params(cv=2)

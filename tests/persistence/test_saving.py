@@ -6,13 +6,15 @@ import json
 import shutil
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer
+from sklearn.metrics import get_scorer, make_scorer
 from sklearn.model_selection import train_test_split
 
-from automl import AutoMLClassifier, load
+from automl import AutoMLClassifier, AutoMLRegressor, load
 from automl.errors import InvalidInputError
 from automl.persistence import save
 from tests.factories import FAST
@@ -150,3 +152,34 @@ def test_a_mount_point_is_refused_before_a_model_is_written(tmp_path):
     message = f"'{out}' is a mount point, which cannot be replaced; name a folder in it, such as '{out / 'model'}'"
     assert done.stdout.splitlines() == 2 * [message]
     assert (out / "model" / "manifest.json").exists()
+
+
+def own_score(y, predicted):
+    return -float(np.abs(y - predicted).mean())
+
+
+def score_of_table(model, X, y):
+    return -float(np.average(np.abs(model.predict(X) - y), weights=np.abs(np.asarray(X)[:, 0])))
+
+
+@pytest.mark.parametrize(
+    ("scorer", "lost"),
+    [
+        (make_scorer(lambda y, predicted: own_score(y, predicted)), "a loaded model will have no frontier_: scoring"),
+        (make_scorer(own_score), ""),
+        (score_of_table, ""),
+        (get_scorer("neg_median_absolute_error"), ""),
+    ],
+    ids=["lambda", "function", "reads the table", "of scikit-learn"],
+)
+def test_a_saved_model_has_the_estimate_though_nobody_read_it_before(scorer, lost, tmp_path):
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    settings = FAST | {"include": ["ridge"], "max_trials": 1, "scoring": scorer}
+    reg = AutoMLRegressor(**settings).fit(X, X[:, 0])
+    with warnings.catch_warnings(record=True) as raised:
+        warnings.simplefilter("always")
+        reg.save(tmp_path)
+    assert [lost in str(each.message) and each.filename == __file__ for each in raised] == [True] * bool(lost)
+    assert load(tmp_path).estimate_ == reg.estimate_
+    load(tmp_path).save(tmp_path)
+    assert load(tmp_path).estimate_ == reg.estimate_
