@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from inspect import isfunction
 from typing import Any
 
@@ -11,6 +12,54 @@ from automl.errors import InvalidInputError, check_names
 from automl.task.metrics import ALIASES
 from automl.task.ordered_classes import NAMES as ORDERED_NAMES
 
+# Names of metrics in AutoGluon, FLAML, PyCaret, auto-sklearn, LightGBM and XGBoost, in small letters, and our scorers.
+# Names that differ only by scikit-learn's "neg_" or "_score" need no line.
+_OTHER_NAMES = {
+    "acc": "accuracy", "error": "accuracy", "merror": "accuracy", "balanced_acc": "balanced_accuracy",
+    "bacc": "balanced_accuracy", "auc": "roc_auc", "roc_auc_weighted": "roc_auc_ovr_weighted",
+    "roc_auc_ovo_macro": "roc_auc_ovo", "roc_auc_ovr_macro": "roc_auc_ovr", "ap": "average_precision",
+    "aucpr": "average_precision", "pr_auc": "average_precision", "mcc": "matthews_corrcoef", "prec.": "precision",
+    "prec": "precision", "f1_binary": "f1", "macro_f1": "f1_macro", "micro_f1": "f1_micro",
+    "precision_binary": "precision", "recall_binary": "recall", "logloss": "neg_log_loss", "nll": "neg_log_loss",
+    "mlogloss": "neg_log_loss", "binary_logloss": "neg_log_loss", "multi_logloss": "neg_log_loss",
+    "cross_entropy": "neg_log_loss", "brier": "neg_brier_score", "brier_score_loss": "neg_brier_score",
+    "l1": "neg_mean_absolute_error", "mse": "neg_mean_squared_error", "l2": "neg_mean_squared_error",
+    "msle": "neg_mean_squared_log_error", "rmsle": "neg_root_mean_squared_log_error",
+    "mape": "neg_mean_absolute_percentage_error", "medae": "neg_median_absolute_error",
+}  # fmt: skip
+_MADE = "make_scorer(f), where f(y, predicted) returns "
+_KAPPA = """make_scorer(cohen_kappa_score, weights="quadratic"), or 'quadratic_weighted_kappa' for ordered classes"""
+_SMAPE = (
+    "make_scorer(f, greater_is_better=False), where f(y, predicted) returns "
+    "numpy.mean(2 * abs(y - predicted) / (abs(y) + abs(predicted)))"
+)
+_PINBALL = (
+    "make_scorer(mean_pinball_loss, alpha=0.9, greater_is_better=False), or predict the quantiles themselves with "
+    "quantiles=[0.1, 0.5, 0.9]"
+)
+# How to make the scorers of further names, for a classifier and for a regressor.
+_TO_MAKE: dict[bool, dict[str, str]] = {
+    True: {
+        "kappa": "make_scorer(cohen_kappa_score)",
+        "cohen_kappa": "make_scorer(cohen_kappa_score)",
+        "quadratic_kappa": _KAPPA,
+        "qwk": _KAPPA,
+        "pac": "'d2_log_loss_score', which also compares the log loss with that of the shares of the classes",
+        "roc_auc_ovr_micro": 'make_scorer(roc_auc_score, multi_class="ovr", average="micro", '
+        'response_method="predict_proba")',
+        "fbeta": "make_scorer(fbeta_score, beta=2)",
+    },
+    False: {
+        "spearmanr": f"{_MADE}scipy.stats.spearmanr(y, predicted).statistic",
+        "pearsonr": f"{_MADE}scipy.stats.pearsonr(y, predicted).statistic",
+        "smape": _SMAPE,
+        "symmetric_mean_absolute_percentage_error": _SMAPE,
+        "pinball": _PINBALL,
+        "pinball_loss": _PINBALL,
+        "mean_pinball_loss": _PINBALL,
+        "neg_mean_pinball_loss": _PINBALL,
+    },
+}
 _LOSS_ENDINGS = ("_loss", "_error", "_deviance")  # scikit-learn's functions with such names return losses
 
 
@@ -41,14 +90,36 @@ def check_scoring(scoring: Any, classification: bool) -> None:
     if scoring in ORDERED_NAMES and classification:
         return
     known = [*get_scorer_names(), *ALIASES]
-    if scoring not in known:
-        own = ("._classification", "._ranking") if classification else ("._regression",)
+    meant = scoring if scoring in known else _of_other_tool(scoring, known, classification)
+    own = ("._classification", "._ranking") if classification else ("._regression",)
+    if meant is None:
         check_names("scoring", scoring, [name for name in known if _scorer_module(name).endswith(own)])
-    module = _scorer_module(scoring)
+    module = "" if meant is None else _scorer_module(meant)
     if classification and module.endswith("._regression"):
         raise InvalidInputError(f"scoring={scoring!r} scores regression; use for example 'roc_auc' or 'neg_log_loss'")
     if not classification and module.endswith(("._classification", "._ranking")):
         raise InvalidInputError(f"scoring={scoring!r} scores classification; use for example 'r2'")
+    if meant != scoring:
+        raise InvalidInputError(f"scoring: {scoring!r} is unknown; did you mean {meant!r}?")
+
+
+def _of_other_tool(name: str, known: Sequence[str], classification: bool) -> str | None:
+    """Return the scorer for another tool's name of a metric; None if the name is in no list.
+
+    Raises
+    ------
+    InvalidInputError
+        If the scorer has no name; the message says how to make it.
+    """
+    given = name.lower()
+    plain = given.removesuffix("_score")
+    if how := _TO_MAKE[classification].get(given) or _TO_MAKE[classification].get(plain):
+        raise InvalidInputError(f"scoring: {name!r} is unknown; pass {how}")
+    if any(given in names or plain in names for names in _TO_MAKE.values()):
+        task, example = ("regression", "roc_auc") if classification else ("classification", "r2")
+        raise InvalidInputError(f"scoring={name!r} scores {task}; use for example {example!r}")
+    possible = (given, f"neg_{given}", _OTHER_NAMES.get(given), plain, f"neg_{plain}", _OTHER_NAMES.get(plain))
+    return next((each for each in possible if each in known), None)
 
 
 def _check_callable(scoring: Any) -> None:

@@ -8,6 +8,7 @@ from sklearn.metrics import (
     cohen_kappa_score,
     confusion_matrix,
     f1_score,
+    get_scorer_names,
     log_loss,
     make_scorer,
     mean_absolute_error,
@@ -16,8 +17,10 @@ from sklearn.metrics import (
     r2_score,
 )
 
-from automl import AutoMLRegressor
+from automl import AutoMLClassifier, AutoMLRegressor
 from automl.errors import InvalidInputError
+from automl.task.metrics import ALIASES
+from automl.task.scoring import _OTHER_NAMES, _TO_MAKE
 
 X = [[0.0], [1.0]] * 10
 
@@ -60,3 +63,52 @@ def test_a_scorer_that_maximizes_a_loss_of_scikit_learn_is_refused():
     for scoring in (make_scorer(mean_absolute_error), ["r2", make_scorer(mean_absolute_error)]):
         assert_refused(scoring, "or make_scorer(mean_absolute_error, greater_is_better=False)")
     assert_refused(make_scorer(mean_tweedie_deviance, power=1), "maximizes a loss, so that the worst model is selected")
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("mape", "'mape' is unknown; did you mean 'neg_mean_absolute_percentage_error'?"),
+        ("MSE", "did you mean 'neg_mean_squared_error'?"),
+        ("mean_absolute_error", "did you mean 'neg_mean_absolute_error'?"),
+        ("r2_score", "did you mean 'r2'?"),
+        ("RMSLE", "did you mean 'neg_root_mean_squared_log_error'?"),
+        ("smape", "pass make_scorer(f, greater_is_better=False), where f(y, predicted) returns numpy.mean(2 * abs("),
+        ("spearmanr", "pass make_scorer(f), where f(y, predicted) returns scipy.stats.spearmanr(y, predicted)"),
+        ("pinball", "pass make_scorer(mean_pinball_loss, alpha=0.9, greater_is_better=False), or predict the quant"),
+        ("mcc", "scoring='mcc' scores classification; use for example 'r2'"),
+        ("kappa", "scoring='kappa' scores classification; use for example 'r2'"),
+    ],
+)
+def test_a_metric_of_another_tool_is_answered_with_its_scorer_for_a_regressor(name, answer):
+    assert_refused(name, answer)
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("mcc", "'mcc' is unknown; did you mean 'matthews_corrcoef'?"),
+        ("AUC", "did you mean 'roc_auc'?"),
+        ("logloss", "did you mean 'neg_log_loss'?"),
+        ("f1_binary", "did you mean 'f1'?"),
+        ("macro_f1", "did you mean 'f1_macro'?"),
+        ("ap", "did you mean 'average_precision'?"),
+        ("roc_auc_ovo_macro", "did you mean 'roc_auc_ovo'?"),
+        ("quadratic_kappa", 'pass make_scorer(cohen_kappa_score, weights="quadratic"), or '),
+        ("Kappa", "pass make_scorer(cohen_kappa_score)"),
+        ("pac_score", "pass 'd2_log_loss_score'"),
+        ("mape", "scoring='mape' scores regression; use for example 'roc_auc'"),
+        ("spearmanr", "scoring='spearmanr' scores regression; use for example 'roc_auc'"),
+        ("cohen_kappa_score", "pass make_scorer(cohen_kappa_score)"),
+    ],
+)
+def test_a_metric_of_another_tool_is_answered_with_its_scorer_for_a_classifier(name, answer):
+    with pytest.raises(InvalidInputError, match=re.escape(answer)):
+        AutoMLClassifier(scoring=name, verbose=0).fit(X, [0, 1] * 10)
+
+
+@pytest.mark.parametrize("classification", [True, False])
+def test_every_name_of_another_tool_stands_for_a_scorer_and_is_no_scorer_itself(classification):
+    names = {*get_scorer_names(), *ALIASES}
+    assert not names & {*_OTHER_NAMES, *_TO_MAKE[classification]}
+    assert {*_OTHER_NAMES.values()} <= names
