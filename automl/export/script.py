@@ -17,8 +17,16 @@ from automl.export.folds import add_remarks, splitter, with_groups
 from automl.export.models import NETWORKS, model_code, typical_model
 from automl.export.scores import print_scores_code, score_code
 from automl.export.steps import Codes, step_code
-from automl.export.tables import CHECK_DECIMAL, PARSER, READ_TABLE, READ_VALUES, WITH_POINTS
-from automl.export.targets import USAGE, class_list, target_constants, target_functions, target_scoring
+from automl.export.tables import CHECK_DECIMAL, CLASS_CODES, PARSER, READ_VALUES, WITH_POINTS, read_table_code
+from automl.export.targets import (
+    USAGE,
+    are_texts,
+    class_list,
+    target_constants,
+    target_functions,
+    target_scoring,
+    text_targets,
+)
 from automl.plurals import plural
 from automl.task.metrics import default_scoring
 from automl.task.quantiles import refuse_quantiles
@@ -67,12 +75,7 @@ if __name__ == "__main__":
 '''
 _CLASSES = '''def read_target(column):
     """Return the number of the class of each row: its place in CLASSES."""
-
-    def text(label):
-        return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
-
-    codes = {text(label): code for code, label in enumerate(CLASSES)}
-    return column.map(lambda label: codes[text(label)]).to_numpy()
+    return class_codes(column, CLASSES)
 '''
 _MODEL = '''def make_model():
     """Return the untrained pipeline."""
@@ -99,6 +102,8 @@ class _TargetCode:
         Code of the functions that read the target and score the pipeline.
     main : str
         Template of the main function.
+    texts : str
+        Code of the names of the columns that a file is not read as numbers for: features, and targets of texts.
     """
 
     kind: str
@@ -106,6 +111,7 @@ class _TargetCode:
     constants: list[str]
     functions: list[str]
     main: str
+    texts: str
 
 
 def python_script(estimator: FittedModel, name: str = "pipeline.py") -> str:
@@ -254,7 +260,7 @@ def _assemble(
         read,
         PARSER,
         WITH_POINTS,
-        READ_TABLE,
+        read_table_code(target.texts),
         *target.functions,
         model,
         with_groups(target.main, estimator),
@@ -274,7 +280,9 @@ def _target_code(estimator: FittedModel, script: Script) -> _TargetCode:
     scoring = target_scoring(estimator, layout, script)
     constants = target_constants(estimator, layout, scoring, script)
     *functions, main = target_functions(scoring, layout, script)
-    return _TargetCode(plural(layout.n_targets, "target"), USAGE, constants, functions, main)
+    names = text_targets(estimator, layout)
+    texts = f"[*TEXTS, *{list_code([quote(name) for name in names])}]" if names else "TEXTS"
+    return _TargetCode(plural(layout.n_targets, "target"), USAGE, constants, functions, main, texts)
 
 
 def _one_target_code(estimator: FittedModel, script: Script) -> _TargetCode:
@@ -283,11 +291,12 @@ def _one_target_code(estimator: FittedModel, script: Script) -> _TargetCode:
     kind = "regression" if n_classes == 0 else "binary" if n_classes == 2 else "multiclass"
     scoring = _scoring(estimator, kind, script)
     constants = _target_constants(estimator, scoring, script)
-    read = READ_VALUES if classes is None else _CLASSES
-    functions = [read, *score_code(scoring, n_classes, script), *print_scores_code(n_classes > 0)]
+    read = [READ_VALUES] if classes is None else [CLASS_CODES, _CLASSES]
+    functions = [*read, *score_code(scoring, n_classes, script), *print_scores_code(n_classes > 0)]
     script.imports.add("import numpy as np")
     script.use("sklearn.model_selection", "cross_val_score")
-    return _TargetCode(kind, _USAGE, constants, functions, _MAIN)
+    texts = "TEXTS" if classes is None or not are_texts(classes) else "[*TEXTS, targets[0]]"
+    return _TargetCode(kind, _USAGE, constants, functions, _MAIN, texts)
 
 
 def _scoring(estimator: FittedModel, kind: str, script: Script) -> str:

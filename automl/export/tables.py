@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from string import Template
+
 PARSER = '''def make_parser():
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description="Train the pipeline on a table.")
@@ -23,18 +25,19 @@ WITH_POINTS = '''def with_points(column):
 
     return column if pd.api.types.is_numeric_dtype(column) else column.map(with_point)
 '''
-READ_TABLE = '''def read_table(path, targets, arguments):
+_READ_TABLE = '''def read_table(path, targets, arguments):
     """Return the table in a CSV or Parquet file."""
+    texts = $texts
     if path.endswith((".parquet", ".pq")):
         table = pd.read_parquet(path)
     else:
         options = {"sep": arguments.separator, "encoding": arguments.encoding, "decimal": arguments.decimal}
         try:
-            table = pd.read_csv(path, dtype=dict.fromkeys(TEXTS, str), **options)
+            table = pd.read_csv(path, dtype=dict.fromkeys(texts, str), **options)
         except (UnicodeError, LookupError, pd.errors.ParserError) as error:
             raise SystemExit(f"'{path}' cannot be read: {error}; check --separator and --encoding") from error
         if arguments.decimal == ",":
-            for name in table.columns.difference(TEXTS):
+            for name in table.columns.difference(texts):
                 table[name] = with_points(table[name])
     for name in targets:
         if name not in table:
@@ -68,3 +71,32 @@ READ_VALUES = '''def read_target(column):
         raise SystemExit(f"column '{column.name}': {len(wrong)} of {len(cells)} cells hold no finite number, {example}")
     return numbers
 '''
+CLASS_CODES = '''def class_codes(column, classes):
+    """Return the number of the class of each row, its place among the classes; end the script at another label."""
+
+    def text(label):
+        return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
+
+    codes = {text(label): code for code, label in enumerate(classes)}
+
+    def code(label):
+        if isinstance(label, str) and label not in codes:  # the text 1.0 may be the class 1
+            try:
+                label = float(label)
+            except ValueError:
+                return None
+        return codes.get(text(label))
+
+    found = column.astype(object).map(code)
+    unknown = np.flatnonzero(found.isna())
+    if len(unknown):
+        known = ", ".join(map(repr, classes[:20]))
+        where = f"column '{column.name}', row {unknown[0] + 1}"
+        raise SystemExit(f"{where}: {column.iloc[unknown[0]]!r} is no class of the model; the classes are {known}")
+    return found.to_numpy(dtype=int)
+'''
+
+
+def read_table_code(texts: str) -> str:
+    """Return the code that reads a file; `texts` is the code of the names of the columns that stay texts."""
+    return Template(_READ_TABLE).substitute(texts=texts)

@@ -11,7 +11,7 @@ from automl.export.code import Raw, Script, call_code, list_code, quote
 from automl.export.columns import constant
 from automl.export.folds import splitter
 from automl.export.scores import print_scores_code, target_score_code
-from automl.export.tables import READ_VALUES
+from automl.export.tables import CLASS_CODES, READ_VALUES
 from automl.task.metrics import default_scoring
 from automl.task.target_metrics import TargetsScorer
 from pipelines.component import task_type
@@ -24,13 +24,7 @@ USAGE = """    python {name} TABLE.csv                  # cross-validate, with f
 """
 _CLASSES = '''def read_targets(table):
     """Return the number of the class of each row and target: its place in CLASSES."""
-
-    def text(label):
-        return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
-
-    codes = [{text(label): code for code, label in enumerate(labels)} for labels in CLASSES]
-    columns = [table[name].map(lambda label, own=own: own[text(label)]) for name, own in zip(TARGETS, codes)]
-    return np.column_stack(columns)
+    return np.column_stack([class_codes(table[name], own) for name, own in zip(TARGETS, CLASSES)])
 '''
 _VALUES = '''def read_targets(table):
     """Return the targets as numbers."""
@@ -170,6 +164,18 @@ def target_constants(estimator: FittedModel, layout: TargetLayout, scoring: str,
     return [*found, f"SCORING = {quote(scoring)}\n", f"FOLDS = {folds}\n"]
 
 
+def text_targets(estimator: Any, layout: TargetLayout) -> list[str]:
+    """Return the names of the targets whose classes are texts."""
+    if not layout.is_classification:
+        return []
+    return [name for name, own in zip(layout.names, estimator.classes_, strict=True) if are_texts(own)]
+
+
+def are_texts(classes: Any) -> bool:
+    """Return whether all classes are texts, which a file must not turn into numbers: 01 is another class than 1."""
+    return all(isinstance(label, str) for label in classes)
+
+
 def class_list(classes: Any, positive: int, script: Script) -> str:
     """Return the code of the classes of a target; of two classes the positive one is the last.
 
@@ -190,7 +196,7 @@ def target_functions(scoring: str, layout: TargetLayout, script: Script) -> list
     printing = print_scores_code(is_classification)
     if is_classification:
         score = target_score_code(scoring, layout.n_classes, script)
-        return [_CLASSES, _CLASSIFIER, _CLASS_FOLDS, *score, *printing, _MAIN]
+        return [CLASS_CODES, _CLASSES, _CLASSIFIER, _CLASS_FOLDS, *score, *printing, _MAIN]
     script.use("sklearn.metrics", "get_scorer")
     return [READ_VALUES, _VALUES, _REGRESSOR, _VALUE_FOLDS, _VALUE_SCORE, *printing, _MAIN]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automl import AutoMLRegressor
+from automl import AutoMLClassifier, AutoMLRegressor
 from automl.errors import InvalidInputError
 from automl.export.script import python_script
 from automl.task.validation import check_target
@@ -110,3 +110,44 @@ def test_a_target_has_the_numbers_of_the_model_or_ends_the_script_with_one_messa
             names["read_target"](target)
     else:
         np.testing.assert_array_equal(names["read_target"](target), expected)
+
+
+LABELS = [
+    ["01", "02"],
+    ["1", "01"],
+    ["1.0", "2.0"],
+    ["0.5", "1.50"],
+    ["true", "false"],
+    [" a", "a"],
+    [1, 2],
+    [0.0, 1.0],
+]
+
+
+@pytest.mark.parametrize("n_targets", [1, 2])
+@pytest.mark.parametrize("labels", LABELS, ids=str)
+def test_labels_in_a_file_are_those_of_the_model(tmp_path, labels, n_targets):
+    table, targets = pd.DataFrame({"a": np.arange(60.0), "b": labels * 30, "y": labels * 30}), ["y", "b"][:n_targets]
+    model = AutoMLClassifier(**FAST | {"max_trials": 1, "include": ["decision_tree"]})
+    model.fit(table[["a"]], table[targets].squeeze(axis=1))
+    names = {"__name__": "script"}
+    exec(python_script(model), names)
+    table.to_csv(tmp_path / "new.csv", index=False)
+    arguments = names["make_parser"]().parse_args([str(tmp_path / "new.csv")])
+    found = names["read_table"](str(tmp_path / "new.csv"), targets, arguments)
+    if n_targets == 1:
+        codes, classes = names["read_target"](found["y"]), names["CLASSES"]
+    else:
+        codes, classes = names["read_targets"](found)[:, 1], names["CLASSES"][1]
+    assert [classes[code] for code in codes] == labels * 30
+
+
+def test_a_label_that_is_no_class_ends_the_script_with_one_message():
+    table = make_table().assign(code=["1", "2", "A1"] * 20)
+    model = AutoMLClassifier(**FAST | {"max_trials": 1, "include": ["decision_tree"]})
+    names = {"__name__": "script"}
+    exec(python_script(model.fit(table[["a"]], table["code"])), names)
+    assert names["read_target"](pd.Series(["A1", "1.0", 2.0, 1])).tolist() == [2, 0, 1, 0]
+    for other in ("B", None, 3):
+        with pytest.raises(SystemExit, match=r"^column 'code', row 2: .* is no class of the model; .* '1', '2', 'A1'$"):
+            names["read_target"](pd.Series(["1", other], name="code"))
