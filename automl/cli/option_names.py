@@ -10,7 +10,8 @@ from typing import Any
 
 import typer
 
-_OTHER_NAMES = {"random_state": "seed", "sample_weight": "weight", "X_val": "validation", "seconds": "time_budget"}
+_OTHER_NAMES = {"random_state": "seed", "sample_weight": "weight", "seconds": "time_budget"}
+_TABLES = {"_val": "validation", "_old": "old"}  # endings of the arguments that come from a further file
 # What other libraries call an option, and its name here.
 _ELSEWHERE = {
     **dict.fromkeys(("--label", "--target-column"), "--target"),
@@ -32,7 +33,13 @@ def options_of_command(context: typer.Context) -> dict[str, str]:
     command = commands.get(context.invoked_subcommand or "")
     found = {} if command is None else {str(param.name): param.opts[0] for param in command.params}
     options = {name: option for name, option in found.items() if option.startswith("--")}
-    return options | {name: options[other] for name, other in _OTHER_NAMES.items() if other in options}
+    options |= {name: options[other] for name, other in _OTHER_NAMES.items() if other in options}
+    for ending, table in _TABLES.items():
+        if table in options:
+            columns = {"y": "the target", "sample_weight": options.get("weight"), "groups": options.get("groups")}
+            options |= {f"{name}{ending}": f"{said} of {options[table]}" for name, said in columns.items() if said}
+            options[f"X{ending}"] = options[table]
+    return options
 
 
 def suggest_option(error: Exception) -> None:
@@ -56,13 +63,15 @@ def name_options(text: str, options: Mapping[str, str]) -> str:
     """
     if not options:
         return text
+    for ending in _TABLES:
+        text = text.replace(f"X{ending} and y{ending}", f"X{ending}")  # they are one option
     names = "|".join(sorted(map(re.escape, options), key=len, reverse=True))
     clear = "|".join(sorted((name for name in options if "_" in name), key=len, reverse=True)) or "(?!)"
     pattern = (
         rf"^(?P<subject>{names})(?:(?P<both> and )(?P<second>{names})\b)?{_AFTER_SUBJECT}"
         rf"|(?<![\w./(-])(?P<name>{names})=(?P<value>{_VALUE})"
         rf"|(?P<quoted>{_QUOTED})"
-        rf"|(?<![\w./(-])(?P<word>{clear})(?![\w(=\[])"
+        rf"|(?:(?<![\w./(-])|(?<= \())(?P<word>{clear})(?![\w(=\[])"
     )
 
     def replace(match: re.Match[str]) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from automl.errors import FoldFailedWarning, InvalidInputError, RareClassWarning
+from automl.errors import FoldFailedWarning, InvalidInputError, RareClassWarning, UnreadCellsWarning
 from automl.fit_log import WORDING
 from automl.task.target import TaskName, split_target
 
@@ -252,7 +252,7 @@ class _Formatter(logging.Formatter):
 
 @contextmanager
 def messages_on_stderr(verbose: int) -> Iterator[None]:
-    """Write the log of the library and its warnings about folds and classes to standard error, one line for each.
+    """Write the log of the library and its warnings about folds, classes and cells to standard error, each once.
 
     The messages name options of the command in place of arguments of Python.
     """
@@ -264,6 +264,8 @@ def messages_on_stderr(verbose: int) -> Iterator[None]:
     logger = logging.getLogger("automl")
     level = logger.level
 
+    notes: set[str] = set()
+
     def show(
         message: Warning | str,
         category: type[Warning],
@@ -272,8 +274,11 @@ def messages_on_stderr(verbose: int) -> Iterator[None]:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        if verbose and issubclass(category, FoldFailedWarning | RareClassWarning):
-            write_message(verbose, f"note: {wording(str(message))}")
+        if issubclass(category, FoldFailedWarning | RareClassWarning | UnreadCellsWarning):
+            note = f"note: {wording(str(message))}"
+            if note not in notes:
+                notes.add(note)
+                write_message(verbose, note)
 
     if verbose:
         logger.addHandler(handler)

@@ -57,6 +57,16 @@ def test_a_labeled_table_adds_scores_of_the_members_and_of_the_ensemble(folder, 
     assert board.loc[board["weight"] > 0, "test_score"].between(-80, -40).all()
 
 
+def test_cells_of_the_test_rows_that_cannot_be_read_are_noted_once(folder, call):
+    table = pd.read_csv(folder / "diabetes.csv").astype({"bmi": object})
+    table.loc[3, "bmi"] = "heavy"
+    table.to_csv(folder / "unread.csv", index=False)
+    code, _, err = call("leaderboard", folder / "reg", "--test", folder / "unread.csv")
+    assert code == 0
+    assert err.count("column 'bmi': 1 of 142 cells cannot be read as numbers, such as 'heavy' in row 3") == 1
+    assert err.count("\n") == 1
+
+
 def test_the_labels_of_a_classifier_are_found_by_the_name_of_the_column(folder, call):
     test = ["--test", folder / "cancer.csv"]
     code, out, err = call("leaderboard", folder / "clf", *test)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
+import typer.main
 
-from automl.cli.option_names import name_options
+from automl.cli import main as cli
+from automl.cli.option_names import name_options, options_of_command
 from automl.progress import Progress
 
 QUICK = ["--max-trials", 1, "--n-jobs", 1, "--seed", 0, "--include", "decision_tree", "--cv", 2]
@@ -53,6 +57,19 @@ def folder(tmp_path, monkeypatch):
 )  # fmt: skip
 def test_arguments_become_options(message, expected):
     assert name_options(message, OPTIONS) == expected
+
+
+def test_arguments_of_a_further_file_become_its_option():
+    context = SimpleNamespace(invoked_subcommand="retune", command=typer.main.get_command(cli.app))
+    options = options_of_command(context)
+    for message, expected in (
+        ("leave out X_old and y_old", "leave out --old"),
+        ("y_old: a value is missing", "the target of --old: a value is missing"),
+        ("column 'day' of X_old holds dates", "column 'day' of --old holds dates"),
+        ("sample_weight_old holds negative values", "--weight of --old holds negative values"),
+        ("groups_old has missing values", "--groups of --old has missing values"),
+    ):
+        assert name_options(message, options) == expected
 
 
 @pytest.mark.parametrize(

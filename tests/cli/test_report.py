@@ -39,6 +39,17 @@ def test_tables_in_files_fill_their_sections_and_the_name_of_the_file_gives_the_
     assert content["table"]["columns"][0]["missing"] == pytest.approx(18 / 120, abs=1e-3)
 
 
+def test_cells_that_cannot_be_read_are_noted_once(call, folder):
+    X, y = people(60, seed=1)
+    column = X.select_dtypes("number").columns[0]
+    X = X.astype({column: object})
+    X.loc[3, column] = "heavy"
+    X.assign(answer=y).to_csv(folder / "unread.csv", index=False)
+    code, _, err = call("report", folder / "model", "--test", folder / "unread.csv", "--out", folder / "unread.html")
+    assert code == 0, err
+    assert err.count(f"note: column '{column}': 1 of ") == 1
+
+
 def test_an_option_gives_the_form(call, folder):
     code, _, err = call("report", folder / "model", "--format", "markdown", "--out", folder / "report.txt")
     assert code == 0, err

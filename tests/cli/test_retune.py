@@ -50,6 +50,13 @@ def test_a_model_that_is_not_better_replaces_nothing(call, folder):
     assert (folder / "model" / "manifest.json").read_bytes() == before
 
 
+def test_messages_about_old_rows_name_the_option(call, folder):
+    make_table(2).drop(columns="b").to_csv(folder / "narrow.csv", index=False)
+    code, _, err = call("retune", folder / "model", folder / "new.csv", "--old", folder / "narrow.csv", *TRIALS)
+    assert code == 2
+    assert "the old rows (--old) lack columns of the training table: 'b'; add them, or leave out --old\n" in err
+
+
 def test_without_out_nothing_is_saved(call, folder):
     code, _, err = call("retune", folder / "model", folder / "new.csv", "--target", "cost")
     assert code == 2
