@@ -125,8 +125,9 @@ def _predict(
     import pandas as pd
 
     from automl.cli.chunks import ChunkedTable, show_rows
+    from automl.cli.seen_rows import SeenRows
 
-    source = ChunkedTable(path, estimator, chunk_rows, options)
+    source, seen = ChunkedTable(path, estimator, chunk_rows, options), SeenRows(estimator)
     methods = [name for name in ("predict", "predict_proba") if hasattr(estimator, name)]
     methods += ["predict_quantiles"] if estimator._ensemble.quantiles else []
     truth: list[Any] = []
@@ -136,8 +137,10 @@ def _predict(
             truth.append(values)
             for name in methods:
                 answers[name].append(source.predict(chunk, getattr(estimator, name))[known])
+            seen.add(source, chunk, known, values)
             add(len(known))
         source.finish()
+    seen.show()
     return pd.concat(truth).to_numpy(), {name: np.concatenate(parts) for name, parts in answers.items()}
 
 

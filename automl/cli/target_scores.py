@@ -38,15 +38,18 @@ def score_targets(
 
     from automl.cli.chunks import ChunkedTable, show_rows
     from automl.cli.metrics import evaluate_targets
+    from automl.cli.seen_rows import SeenRows
 
-    source = ChunkedTable(path, estimator, chunk_rows, options)
+    source, seen = ChunkedTable(path, estimator, chunk_rows, options), SeenRows(estimator)
     truth, parts = [], []
     with show_rows(1) as add:
         for chunk, known, values in labeled_targets(source, estimator, path, target):
             truth.append(values)
             parts.append(source.predict(chunk, lambda table: _side_by_side(estimator, table))[known])
+            seen.add(source, chunk, known, values)
             add(len(values))
         source.finish()
+    seen.show()
     y = pd.concat(truth, ignore_index=True)
     return len(y), *evaluate_targets(estimator, y, np.concatenate(parts))
 

@@ -46,6 +46,22 @@ def test_a_few_rows_that_are_all_predicted_right_have_no_interval(call, table):
     assert (accuracy["low"], accuracy["high"]) == (1.0, 1.0)  # 60 rows are enough
 
 
+@pytest.mark.parametrize("target", [["kind"], ["kind", "half"]])
+def test_rows_that_the_model_was_trained_on_are_noted_where_the_model_keeps_its_rows(call, table, target):
+    table = table.assign(half=np.where(table["a"] % 2, "odd", "even"))[["a", "b", *target]]
+    table.to_csv("table.csv", index=False)
+    targets = [word for name in target for word in ("--target", name)]
+    assert call("fit", "table.csv", *targets, "--scoring", "accuracy", "--rows", *QUICK)[0] == 0
+    _, _, err = call("score", "model", "table.csv", *targets, "--chunk-rows", 25)
+    assert err.count("automl: note: 60 of 60 rows were training rows of the model, so that these scores") == 1
+    assert err.count("\n") == 1
+    table.assign(a=table["a"] + 0.5).to_csv("new.csv", index=False)
+    assert call("score", "model", "new.csv", *targets)[2] == ""
+    table.iloc[:40].to_csv("few.csv", index=False)
+    assert call("fit", "few.csv", *targets, "--scoring", "accuracy", *QUICK)[0] == 0  # without its rows
+    assert call("score", "model", "few.csv", *targets)[2] == ""
+
+
 def test_an_expected_score_without_interval_is_valid_json_and_text(call, table):
     table.iloc[20:40].to_csv("few.csv", index=False)  # all are predicted right, also in cross-validation
     assert call("fit", "few.csv", "--target", "kind", "--scoring", "accuracy", *QUICK)[0] == 0
