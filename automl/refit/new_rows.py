@@ -17,6 +17,7 @@ from automl.task.validation import table_errors
 from pipelines.table.column_types import KINDS
 from pipelines.table.raw import to_array
 from pipelines.table.reader import TableReader
+from pipelines.table.similar_names import may_be_renamed
 
 Array = NDArray[Any]
 
@@ -42,11 +43,13 @@ def take_columns(
     labels = list(reader.labels_)
     if isinstance(X, pd.DataFrame) and reader.named_:
         missing = [label for label in labels if label not in X.columns]
-        if missing:
-            raise InvalidInputError(
-                f"{rows} lack columns of the training table: {_shown(missing)}; add them, or {remedy}"
-            )
         unknown = [label for label in X.columns if label not in set(labels)]
+        if missing:
+            renamed = may_be_renamed(missing, unknown)
+            hint = f", or rename columns: {renamed}" if renamed else ""
+            raise InvalidInputError(
+                f"{rows} lack columns of the training table: {_shown(missing)}; add them{hint}, or {remedy}"
+            )
         if unknown:
             notes.append(f"columns that the model does not know are ignored: {_shown(unknown)}; fit would use them")
         return X[labels]

@@ -205,6 +205,7 @@ def test_an_identifier_stays_an_identifier():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (lambda X, y: (X.rename(columns={"city": "City"}), y), "'city'; add them, or rename columns: 'City' may be"),
         (lambda X, y: (X.drop(columns=["city", "a"]), y), "lack columns of the training table: 'a', 'city'; add them"),
         (lambda X, y: (X.to_numpy()[:, :3], y), "the new rows have 3 columns, but the training table had 5"),
         (lambda X, y: (X, np.where(y == "low", "none", y)), "classes that the model does not know: 'none'"),
