@@ -95,7 +95,7 @@ def expected_score_line(estimator: FittedModel) -> str:
     attributes = vars(estimator)
     if "_estimate" not in attributes or "_metric" not in attributes:
         return ""
-    words = MetricWords.of(estimator._metric.name)
+    words = estimator._metric.words
     known = attributes["_estimate"]
     best = _best_of_search(estimator, words)
     if known is None:

@@ -114,7 +114,7 @@ def search_and_keep(
     limits = budget.seconds, budget.max_trials
     with (
         EnergyMeter(estimator.energy) as meter,
-        Progress(int(estimator.verbose), *limits, task.metric.name, used, budget.processors) as progress,
+        Progress(int(estimator.verbose), *limits, task.metric.words, used, budget.processors) as progress,
     ):
         for notice in notices(prepared.reader.columns_):
             progress.message(notice)

@@ -54,7 +54,7 @@ def summary(estimator: FittedModel) -> dict[str, str]:
     ('classification, 3 classes', '150 rows, 4 columns', '1 configuration, 8 models; the largest weight has lda (1.00)')
     """
     known = vars(estimator)
-    ensemble, words = known["_ensemble"], MetricWords.of(known["_metric"].name)
+    ensemble, words = known["_ensemble"], known["_metric"].words
     task = "classification" if ensemble.n_classes else "regression"
     task += "" if known.get("_target_name") is None else f" of '{known['_target_name']}'"
     kind = f"{task}, {ensemble.n_classes} classes" if ensemble.n_classes else task

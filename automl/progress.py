@@ -163,8 +163,8 @@ class Progress:
         0 shows nothing; 1 shows the state; 2 adds a message for each new best score, and the log of single trials.
     budget_seconds : float or None
     max_trials : int or None
-    scoring_name : str
-        Name of the scorer; see `MetricWords`.
+    metric : MetricWords
+        The metric of the search.
     used : Used
         The parts of the budget that earlier sessions have used, if this session continues a run.
     processors : ProcessorBudget, optional
@@ -175,13 +175,13 @@ class Progress:
         verbose: int,
         budget_seconds: float | None,
         max_trials: int | None,
-        scoring_name: str,
+        metric: MetricWords,
         used: Used = Used(),  # noqa: B008  it is immutable
         processors: ProcessorBudget | None = None,
     ):
         self._verbose, self._used, self._processors = int(verbose), used, processors
         self._budget, self._max_trials = budget_seconds, max_trials
-        self._words = MetricWords.of(scoring_name)
+        self._words = metric
         self._handler: logging.Handler | None = None
         self._lock = threading.RLock()
         self._stop = threading.Event()

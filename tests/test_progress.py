@@ -24,6 +24,7 @@ import automl.progress
 from automl import AutoMLClassifier
 from automl.fit_log import attach_handler, detach_handler
 from automl.progress import Best, Leader, Progress
+from automl.task.metric_words import MetricWords
 from automl.trials.candidates import rank
 from automl.trials.history import RunHistory
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
@@ -32,7 +33,8 @@ from pipelines.configuration import Configuration
 RUN = """
 import sys, time
 from automl.progress import Best, Progress
-with Progress({verbose}, 60, {max_trials}, {name!r}) as progress:
+from automl.task.metric_words import MetricWords
+with Progress({verbose}, 60, {max_trials}, MetricWords.of({name!r})) as progress:
     progress.update(3, Best({score}, "extra_trees", tuple(range({n_folds})), 8), "random_forest", 12.0)
     time.sleep({sleep})
     progress.message("a message in between")
@@ -182,12 +184,13 @@ def test_messages_about_single_trials_are_for_verbose_2_and_fits_at_the_same_tim
     code = """
 import logging
 from automl.progress import Progress
+from automl.task.metric_words import MetricWords
 log = logging.getLogger("automl")
 for verbose in 1, 2:
-    with Progress(verbose, 60, None, "r2") as progress:
+    with Progress(verbose, 60, None, MetricWords.of("r2")) as progress:
         logging.getLogger("automl.execute").info("detail %d", verbose)
         logging.getLogger("automl.execute").warning("careful %d", verbose)
-        with Progress(1, 60, None, "r2") as inner:
+        with Progress(1, 60, None, MetricWords.of("r2")) as inner:
             inner.message(f"inner {verbose}")
         progress.message(f"outer {verbose}")
     log.info("after the end")
@@ -215,7 +218,7 @@ def test_logging_that_the_user_has_configured_decides(run_without_terminal):
 
 def test_the_expected_score_is_the_last_line_and_takes_the_place_of_the_best_score(caplog):
     caplog.set_level(logging.INFO, logger="automl")
-    with Progress(1, 60, None, "r2") as progress:
+    with Progress(1, 60, None, MetricWords.of("r2")) as progress:
         progress.update(1, ridge(0.5), "ridge", 1.0)
         progress.close("budget spent", "expected R2 on new rows: 0.4")
     summary, line = (record.getMessage() for record in caplog.records[-2:])
@@ -238,7 +241,7 @@ def test_a_log_gets_a_few_plain_lines(run_without_terminal):
 
 def test_a_hundred_trials_make_at_most_five_log_lines(caplog):
     caplog.set_level(logging.INFO, logger="automl")
-    with Progress(1, 100.0, None, "r2") as progress:
+    with Progress(1, 100.0, None, MetricWords.of("r2")) as progress:
         for second in range(100):
             progress.update(second + 1, ridge(0.01 * second), "ridge", float(second))
         progress.close("budget spent")
@@ -251,7 +254,7 @@ def test_a_hundred_trials_make_at_most_five_log_lines(caplog):
 def test_scores_on_different_folds_are_never_compared(caplog):
     caplog.set_level(logging.INFO, logger="automl")
     every = tuple(range(8))
-    with Progress(2, None, None, "neg_mean_absolute_error") as progress:
+    with Progress(2, None, None, MetricWords.of("neg_mean_absolute_error")) as progress:
         for score, folds in [(-738.1, (0,)), (-900, (0, 1)), (-950, (0, 2)), (-1137, every), (-1150, every)]:
             progress.update(1, Best(score, "extra_trees", folds, 8), "ridge", 1.0)
         progress.update(1, Best(-1100, "extra_trees", every, 8), "ridge", 1.0)
@@ -285,7 +288,7 @@ def test_in_the_log_of_a_fit_a_new_best_is_better_than_the_one_before(caplog):
 
 def test_a_run_without_limits_logs_a_line_when_the_seconds_have_doubled(caplog):
     caplog.set_level(logging.INFO, logger="automl")
-    with Progress(1, None, None, "r2") as progress:
+    with Progress(1, None, None, MetricWords.of("r2")) as progress:
         for second in range(1000):
             progress.update(second, None, "ridge", float(second))
     seconds = [record.getMessage().split(",")[0] for record in caplog.records[1:]]
@@ -294,7 +297,7 @@ def test_a_run_without_limits_logs_a_line_when_the_seconds_have_doubled(caplog):
 
 def test_verbose_0_logs_nothing(caplog):
     caplog.set_level(logging.DEBUG, logger="automl")
-    with Progress(0, 10.0, None, "r2") as progress:
+    with Progress(0, 10.0, None, MetricWords.of("r2")) as progress:
         progress.update(1, ridge(0.5), "ridge", 9.0)
         progress.message("a message")
         progress.close("done")
@@ -306,9 +309,10 @@ def test_an_error_in_the_run_passes_through_and_ends_the_display(run_with_termin
     code = """
 import sys
 from automl.progress import Progress
+from automl.task.metric_words import MetricWords
 before = sys.stdout, sys.stderr
 try:
-    with Progress(1, 60, None, "r2"):
+    with Progress(1, 60, None, MetricWords.of("r2")):
         raise KeyboardInterrupt
 except KeyboardInterrupt:
     print("caught", (sys.stdout, sys.stderr) == before)
@@ -341,7 +345,7 @@ def test_a_terminal_that_is_closed_does_not_end_the_run(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     terminal = BrokenTerminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    with Progress(1, 60, None, "r2") as progress:
+    with Progress(1, 60, None, MetricWords.of("r2")) as progress:
         for i in range(3):
             progress.update(i, ridge(0.1), "ridge", 1.0)
             progress.message("a message")
@@ -357,7 +361,7 @@ def test_a_missing_standard_error_does_not_end_the_run(monkeypatch, tmp_path, st
         stream = (tmp_path / "log").open("w")
         stream.close()
     monkeypatch.setattr(sys, "stderr", stream)
-    with Progress(1, 60, None, "r2") as progress:
+    with Progress(1, 60, None, MetricWords.of("r2")) as progress:
         progress.update(1, ridge(0.1), "ridge", 1.0)
         progress.close("done")
 
@@ -371,7 +375,7 @@ def test_many_threads_may_report_at_the_same_time(monkeypatch):
     monkeypatch.setattr(threading, "excepthook", failures.append)
     with os.fdopen(theirs, "w") as stream:
         monkeypatch.setattr(sys, "stderr", stream)
-        with Progress(2, 60, None, "r2") as progress:
+        with Progress(2, 60, None, MetricWords.of("r2")) as progress:
 
             def report(start):
                 for i in range(20):
@@ -411,7 +415,7 @@ def shown_in_notebook(monkeypatch):
 
 def test_a_notebook_gets_one_output_that_is_replaced(shown_in_notebook):
     shown, updates = shown_in_notebook
-    with Progress(1, 60, None, "accuracy") as progress:
+    with Progress(1, 60, None, MetricWords.of("accuracy")) as progress:
         progress.update(5, ridge(0.8), "catboost", 30.0)
         progress.close("interrupted")
     assert len(shown) == 1

@@ -101,7 +101,6 @@ def render(estimator: BaseAutoML, board: pd.DataFrame, rows: int, tested: str = 
     from automl.expected_score import expected_score_line
     from automl.fitted.costs import costs_line
     from automl.fitted.score_over_time import further_gain_sentence
-    from automl.task.metric_words import MetricWords
     from automl.trials.leaderboard import order_note
     from automl.trials.trial_costs import cut_fits_text, worker_seconds
 
@@ -112,7 +111,7 @@ def render(estimator: BaseAutoML, board: pd.DataFrame, rows: int, tested: str = 
         _scores_by_metric(estimator),
         tested,
         cut_fits_text(spent) if any(row.n_cut for row in spent) else "",
-        MetricWords.of(estimator._metric.name).scores_text,
+        estimator._metric.words.scores_text,
         order_note(board),
     ]
     return "\n".join(filter(None, [*lines, render_rows(board, rows), costs_line(estimator)]))
@@ -120,10 +119,15 @@ def render(estimator: BaseAutoML, board: pd.DataFrame, rows: int, tested: str = 
 
 def _scores_by_metric(estimator: BaseAutoML) -> str:
     """Return a line with the scores of the ensemble, if several metrics are recorded."""
+    from automl.task.positive_class import class_in_words
+
     scores = vars(estimator).get("_metric_scores") or ()
     if len(scores) < 2:
         return ""
-    return "out-of-fold scores of the ensemble: " + ", ".join(f"{name} {_score(score)}" for name, score, _ in scores)
+    metric = estimator._metric
+    of_class = {name: class_in_words(name, metric.classes, metric.positive) for name, _, _ in scores}
+    named = [(f"{name} of {of_class[name]}" if of_class[name] else name, score) for name, score, _ in scores]
+    return "out-of-fold scores of the ensemble: " + ", ".join(f"{name} {_score(score)}" for name, score in named)
 
 
 def render_rows(board: pd.DataFrame, rows: int) -> str:
@@ -151,7 +155,6 @@ def _with_test(estimator: BaseAutoML, path: Path, target: str | None, options: A
     from automl.cli.chunks import ChunkedTable
     from automl.cli.score import labeled_chunks
     from automl.cli.target_scores import labeled_targets
-    from automl.task.metric_words import MetricWords
 
     source = ChunkedTable(path, estimator, None, options)
     tables, truth = [], []
@@ -171,6 +174,6 @@ def _with_test(estimator: BaseAutoML, path: Path, target: str | None, options: A
         y = pd.concat(truth, ignore_index=True)
     X = pd.concat(tables)
     board = estimator.score_members(X, y)
-    words = MetricWords.of(estimator._metric.name)
+    words = estimator._metric.words
     score = float(estimator.scorer_(estimator, X, y))
     return board, f"{words.name} of the ensemble on {plural(len(y), 'test row')}: {words.text(score)}"

@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from automl.fitted.one_target import OneTarget, each_target, layout_of
 from automl.plurals import plural
 from automl.task.metric_words import MetricWords
 from automl.task.metrics import Metric, loss_or_nan
-from automl.task.positive_class import positive_code
+from automl.task.positive_class import class_in_words, positive_code
 from pipelines.row_samples import draw_rows
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ class Scored:
         Whether the search has optimized this metric.
     level : float
         Level of the interval.
+    of_class : str
+        The class that the score is about, in words; empty where it is about all classes.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Scored:
     sign: int
     is_optimized: bool
     level: float = LEVEL
+    of_class: str = ""
 
 
 def evaluate(
@@ -101,6 +104,7 @@ def evaluate(
     weights = bootstrap.draw_weights(rng, _SAMPLES, size)
     if classes is None:
         truth: NDArray[Any] = np.asarray(y, dtype=np.float64)
+        shown_classes = None
         own_truth, own_judged = truth, _StoredRegressor(answers)
         judged: Any = own_judged
         usual = bootstrap.regression(truth[rows], np.asarray(answers["predict"], dtype=np.float64)[rows])
@@ -116,6 +120,7 @@ def evaluate(
         label = estimator.positive_label if positive_label is None else positive_label
         is_swapped = len(classes) == 2 and positive_code(classes, label) == 0
         order = -1 if is_swapped else 1
+        shown_classes = classes[::order]
         code = {label: number for number, label in enumerate(classes[::order].tolist())}
         truth = np.array([code[label] for label in y.tolist()])
         predicted = np.array([code[label] for label in answers["predict"].tolist()])
@@ -129,12 +134,16 @@ def evaluate(
     with _quiet():
         for name in dict.fromkeys([own_name, *usual]):
             scorer = own if name == own_name else (get_scorer(name), judged, truth)
+            of_class = estimator._metric.of_class if name == own_name else class_in_words(name, shown_classes, 1)
             score = _score(scorer, np.arange(len(y)))
             if name in usual and not math.isfinite(score):  # a scorer of a loaded model may not have been loaded
                 score = _score((get_scorer(name), judged, truth), np.arange(len(y)))
             if math.isfinite(score):
-                drawn = usual[name](weights) if name in usual else _resample(scorer, rows, weights)
-                results.append(_scored(name, score, drawn, rows, len(y), name == own_name))
+                # The search may have optimized a score of another class than the given one.
+                is_usual = name in usual and of_class == class_in_words(name, shown_classes, 1)
+                drawn = usual[name](weights) if is_usual else _resample(scorer, rows, weights)
+                scored = _scored(name, score, drawn, rows, len(y), name == own_name)
+                results.append(replace(scored, of_class=of_class))
     if not results:
         raise InvalidInputError("no metric can be computed from these rows")
     if not results[0].is_optimized:

@@ -249,6 +249,7 @@ def _show(results: list[Scored], expected: Any, n_rows: int, each: dict[str, lis
 
 
 def _table(results: list[Scored], expected: Any, with_expected: bool) -> Table:
+    from rich.markup import escape
     from rich.table import Table
 
     from automl.cli.metrics import LEVEL
@@ -262,8 +263,8 @@ def _table(results: list[Scored], expected: Any, with_expected: bool) -> Table:
         if shown is not None:
             forecast = f"{short_number(one.sign * expected.score)} ({_interval(shown['low'], shown['high'])})"
         ends = _interval(_finite(one.low), _finite(one.high))
-        cells = [MetricWords.of(one.name).name, short_number(one.score), ends, *([forecast] if with_expected else [])]
-        table.add_row(*cells)
+        name = MetricWords.of(one.name, one.of_class).name
+        table.add_row(escape(name), short_number(one.score), ends, *([forecast] if with_expected else []))
     return table
 
 

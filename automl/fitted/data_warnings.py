@@ -15,7 +15,6 @@ from automl.expected_score import known_estimate
 from automl.refit.model import ModelWithRows
 from automl.refit.rows import find_rows, targets_and_weights
 from automl.task.dummy import dummy_score
-from automl.task.metric_words import MetricWords
 from automl.task.task import Task
 
 _REMEDY = "it needs more rows, or columns that say more about the target"
@@ -77,7 +76,7 @@ def constant_warnings(estimator: FittedModel, estimate: Estimate | None) -> list
 
 def _of_ensemble(estimator: FittedModel, estimate: Estimate | None) -> str:
     """Return what a comparison of the whole score with that of a constant says; empty where the model is better."""
-    words = MetricWords.of(estimator._metric.name)
+    words = estimator._metric.words
     if estimate is not None and math.isfinite(estimate.low):
         constant, _ = constant_score(estimator)
         if constant is None or estimate.low > constant:

@@ -46,7 +46,7 @@ def further_gain_sentence(estimator: FittedModel, seconds: float = 600.0) -> str
     curve, estimate = (vars(estimator).get(name) for name in ("_score_curve", "_estimate"))
     if not isinstance(curve, ScoreCurve) or not curve.points or not isinstance(estimate, Estimate):
         return ""
-    return describe_gain(forecast_gain(curve, seconds), estimate.score, MetricWords.of(estimator._metric.name))
+    return describe_gain(forecast_gain(curve, seconds), estimate.score, estimator._metric.words)
 
 
 def describe_gain(more: FurtherGain, score: float, words: MetricWords) -> str:

@@ -24,7 +24,6 @@ from automl.errors import AutoMLError, InvalidInputError
 from automl.expected_score import expected_score_fields, expected_score_line
 from automl.integrations.background import BackgroundCalls
 from automl.persistence import load_model
-from automl.task.metric_words import MetricWords
 from automl.trials.candidates import rank
 from automl.trials.endings import was_interrupted
 from automl.trials.fingerprint import table_fingerprint
@@ -281,7 +280,7 @@ class _LoggedFit:
         tags = {
             "automl.task": task_type(n_classes),
             "automl.scorer": estimator._metric.name,
-            "automl.metric": MetricWords.of(estimator._metric.name).name,
+            "automl.metric": estimator._metric.words.name,
             "automl.stop_reason": stopped,
             "automl.target": "" if estimator._target_name is None else estimator._target_name,
         }

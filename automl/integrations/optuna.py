@@ -219,7 +219,7 @@ def _of_estimator(estimator: FittedModel, name: str, ended: datetime.datetime) -
     return _Run(
         name=name,
         key=_key(history),
-        metric=MetricWords.of(estimator._metric.name),
+        metric=estimator._metric.words,
         history=history,
         n_folds=estimator.n_splits_,
         space=search_space(estimator, 0),

@@ -92,7 +92,7 @@ def _procedure(about: Mapping[str, Any]) -> str:
 
 
 def _evaluation(about: Mapping[str, Any]) -> str:
-    estimate, words = about["expected_score"], MetricWords.of(about["metric"])
+    estimate, words = about["expected_score"], MetricWords.of(about["metric"], about["metric_class"])
     if estimate is None:
         return (
             f"Metric: {words.name} ({words.direction}). There is no expected score here: either the "

@@ -193,6 +193,7 @@ def describe(estimator: FittedModel) -> dict[str, Any]:
         "task": task_type(ensemble.n_classes),
         "target": vars(estimator).get("_target_name"),
         "metric": estimator._metric.name,
+        "metric_class": estimator._metric.of_class,
         "expected_score": _expected_score(estimator),
         "n_training_rows": int(reader.n_rows_),
         "columns": [

@@ -25,6 +25,7 @@ from automl.report.score_data import MetricScore
 from automl.report.verdict import interval
 from automl.report.words import all_rounded, clean, metric_words, rounded
 from automl.task.metrics import Metric, loss_or_nan
+from automl.task.positive_class import class_in_words
 from automl.task.scorers import take_rows
 from pipelines.quantiles import pinball_losses
 
@@ -112,7 +113,8 @@ def scores_by_metric(estimator: ReportedModel) -> tuple[MetricScore, ...]:
     rows = vars(estimator).get("_metric_scores") or []
     if len(rows) < 2:
         return ()
-    shown = [(metric_words(name), score, constant) for name, score, constant in rows]
+    classes, positive = estimator._metric.classes, estimator._metric.positive
+    shown = [(metric_words(name, class_in_words(name, classes, positive)), *scores) for name, *scores in rows]
     return tuple(
         MetricScore(words.title, words.direction, rounded(words.sign * score), rounded(words.sign * constant))
         for words, score, constant in shown
@@ -161,7 +163,8 @@ def _each_target(estimator: ReportedModel, rows: Predicted, source: str, title: 
         head = f"Target '{clean(own.name)}', {title[0].lower()}{title[1:]}"
         performance = _performance(own, part, own._metric, f"{source}-{j}", head, note)
         coverage = _coverage(estimator, own.name) if source == "out-of-fold" else ()
-        found.append(replace(performance, coverage=coverage, metric=metric_words(own._metric.name)))
+        words = metric_words(own._metric.name, own._metric.of_class)
+        found.append(replace(performance, coverage=coverage, metric=words))
     return found
 
 

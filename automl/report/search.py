@@ -41,7 +41,7 @@ def make_search_section(estimator: ReportedModel) -> SearchSection | None:
     history: RunHistory | None = vars(estimator).get("history_")
     if history is None:
         return None
-    words = metric_words(estimator._metric.name)
+    words = metric_words(estimator._metric.name, estimator._metric.of_class)
     return describe_search(history, words, estimator._ensemble.weights, _expected(estimator, words.sign))
 
 

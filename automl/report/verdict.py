@@ -14,7 +14,6 @@ from automl.plurals import plural
 from automl.report.data import FurtherGainWords, Interval, ReportMetric, SimpleModel, Verdict
 from automl.report.model import ReportedModel
 from automl.report.words import clean, metric_words, rounded
-from automl.task.metric_words import MetricWords
 from automl.trials.candidates import rank
 from automl.trials.endings import was_interrupted
 from automl.trials.history import RunHistory
@@ -29,7 +28,7 @@ _LITTLE = 0.02  # of the gain over a constant prediction: an ensemble that adds 
 
 def make_verdict(estimator: ReportedModel) -> Verdict:
     """Return the first section for a fitted estimator."""
-    words = metric_words(estimator._metric.name)
+    words = metric_words(estimator._metric.name, estimator._metric.of_class)
     expected, note = _expected(estimator, words.sign)
     history = vars(estimator).get("history_")
     dummy, rule = constant_score(estimator)
@@ -89,7 +88,7 @@ def _further_gain(estimator: ReportedModel, words: ReportMetric) -> FurtherGainW
     if not np.isfinite(last):
         return None
     change = interval(more.gain, more.low, more.high, more.level, words.sign)
-    return FurtherGainWords(more.seconds, change, describe_gain(more, last, MetricWords.of(estimator._metric.name)))
+    return FurtherGainWords(more.seconds, change, describe_gain(more, last, estimator._metric.words))
 
 
 def _search_mean(history: RunHistory | None, sign: int) -> float | None:

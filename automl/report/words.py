@@ -52,8 +52,13 @@ _METRICS = {
 }
 
 
-def metric_words(name: str) -> ReportMetric:
+def metric_words(name: str, of_class: str = "") -> ReportMetric:
     """Return the metric in words.
+
+    Parameters
+    ----------
+    of_class : str
+        The class that the score is about, if it is about one; see `class_in_words`.
 
     Examples
     --------
@@ -72,6 +77,9 @@ def metric_words(name: str) -> ReportMetric:
     words = task_words.MetricWords.of(name)
     sign = -1 if words.is_loss else 1
     plain = name.removeprefix("neg_")
+    if of_class:
+        title, meaning = _METRICS.get(plain, (words.name, ""))
+        return ReportMetric(name, f"{title} of {clean(of_class)}", meaning, sign)
     if plain in _METRICS:
         return ReportMetric(name, *_METRICS[plain], sign)
     if plain.startswith("roc_auc_"):

@@ -43,13 +43,25 @@ class MetricWords:
     is_loss: bool
 
     @classmethod
-    def of(cls, scorer: str) -> Self:
-        """Return the words for the name of a scorer, or for the text of a scorer that `make_scorer` has made."""
+    def of(cls, scorer: str, of_class: str = "") -> Self:
+        """Return the words for the name of a scorer, or for the text of a scorer that `make_scorer` has made.
+
+        Parameters
+        ----------
+        of_class : str
+            The class that the score is about, if it is about one; see `class_in_words`.
+
+        Examples
+        --------
+        >>> MetricWords.of("f1", "class 'bad'").name
+        "F1 of class 'bad'"
+        """
         own = _OWN.match(scorer)
         name = scorer.removeprefix("neg_") if own is None else own[1]
         is_loss = scorer.startswith("neg_") if own is None else "greater_is_better=False" in scorer
         words = " ".join(name.replace("_", " ").split())
-        return cls(scorer, re.sub(r"\w+", lambda word: _SPELLING.get(word[0], word[0]), words), is_loss)
+        words = re.sub(r"\w+", lambda word: _SPELLING.get(word[0], word[0]), words)
+        return cls(scorer, f"{words} of {of_class}" if of_class else words, is_loss)
 
     @property
     def direction(self) -> str:

@@ -21,9 +21,10 @@ from automl.task.class_scorers import (
     mean_over_pairs,
     roc_auc_losses,
 )
+from automl.task.metric_words import MetricWords
 from automl.task.ordered_classes import KAPPA, RANKED_PROBABILITY, OrderedScorer, ordered_loss
 from automl.task.ordered_classes import NAMES as ORDERED_NAMES
-from automl.task.positive_class import CodedScorer, on_positive_class, positive_code
+from automl.task.positive_class import CodedScorer, class_in_words, on_positive_class, positive_code
 from automl.task.scorers import StoredClassifier, StoredRegressor, TableProbe, take_rows
 from pipelines.quantiles import pinball_loss
 
@@ -215,6 +216,16 @@ class Metric:
     quantiles: tuple[float, ...] = ()
     ranks: tuple[int, ...] = ()
     worst: float = float("-inf")
+
+    @property
+    def of_class(self) -> str:
+        """The class that the score is about, in words; empty where it is about all classes."""
+        return class_in_words(self.name, self.classes, self.positive)
+
+    @property
+    def words(self) -> MetricWords:
+        """The metric as people read it."""
+        return MetricWords.of(self.name, self.of_class)
 
     @property
     def decides_by_rank(self) -> bool:

@@ -15,6 +15,8 @@ from automl.errors import unknown_label
 
 Array = NDArray[Any]
 
+_OF_ONE_CLASS = ("average_precision", "f1", "jaccard", "precision", "recall")  # names of scorers
+
 
 def positive_code(classes: Array, positive_label: Any = None) -> int:
     """Return the code of the positive class, for scorers of one class and the decision threshold.
@@ -46,6 +48,19 @@ def positive_code(classes: Array, positive_label: Any = None) -> int:
         listed = " and ".join(map(repr, labels))
         raise ValueError(f"positive_label={positive_label!r} is no class of y; the classes are {listed}")
     return int(labels.index(positive_label))
+
+
+def class_in_words(scorer: str, classes: Array | None, positive: int) -> str:
+    """Name the class that a score is about, for a scorer of one of two classes by its name; empty for other scorers.
+
+    Examples
+    --------
+    >>> class_in_words("f1", np.array(["bad", "good"]), 0), class_in_words("roc_auc", np.array([0, 1]), 1)
+    ("class 'bad'", '')
+    """
+    if scorer not in _OF_ONE_CLASS or classes is None or len(classes) != 2:
+        return ""
+    return f"class {classes.tolist()[positive]!r}"
 
 
 def on_positive_class(scorer: Any, classes: Array, positive_label: Any) -> Any:

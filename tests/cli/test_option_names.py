@@ -12,6 +12,7 @@ import typer.main
 from automl.cli import main as cli
 from automl.cli.option_names import name_options, options_of_command
 from automl.progress import Progress
+from automl.task.metric_words import MetricWords
 
 QUICK = ["--max-trials", 1, "--n-jobs", 1, "--seed", 0, "--include", "decision_tree", "--cv", 2]
 OPTIONS = {
@@ -103,7 +104,7 @@ def test_the_display_on_a_terminal_names_options(call, folder, monkeypatch):
     call("fit", "table.csv", "--target", "target", *QUICK)
     assert any("--drop 'order no' leaves it out" in text for text in shown)
     assert "automl: --max-trials reached" in shown[-1]
-    with Progress(1, None, 1, "accuracy") as progress:
+    with Progress(1, None, 1, MetricWords.of("accuracy")) as progress:
         progress.message("columns={'a': 'drop'} leaves it out")
     assert "columns={'a': 'drop'} leaves it out" in shown  # in Python
 

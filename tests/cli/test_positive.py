@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -37,6 +38,26 @@ def test_the_model_knows_the_class_of_interest(table, call):
         precision = json.loads(out)["metrics"]["precision"]["score"]
         expected = precision_score(y, clf.predict(X), pos_label=positive)
         assert precision == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_scores_of_one_class_name_the_class(table, call, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")  # no name is wrapped
+    quick = ["--max-trials", 1, "--n-jobs", 1, "--seed", 0, "--include", "decision_tree"]
+    scoring = ["--scoring", "recall,accuracy", "--positive", "healthy"]
+    code, out, err = call("fit", "cells.csv", "--target", "target", *scoring, *quick)
+    assert code == 0, err
+    assert "search for the best recall of class 'healthy'" in err
+    assert "expected recall of class 'healthy' on new rows" in out + err
+    assert "recall of class 'healthy'" in (Path("model") / "README.md").read_text()
+    code, out, err = call("score", "model", "cells.csv", "--target", "target", "--positive", "ill")
+    names = ["recall of class 'healthy'", "F1 of class 'ill'", "precision of class 'ill'", "average precision of class"]
+    assert code == 0, err
+    assert [name for name in names if name not in out] == []
+    code, out, err = call("leaderboard", "model")
+    assert code == 0, err
+    assert "out-of-fold scores of the ensemble: recall of class 'healthy'" in out
+    automl.load("model").report("report.md", format="markdown")
+    assert "recall of class 'healthy'" in Path("report.md").read_text()
 
 
 def test_the_benchmark_scores_the_class_of_interest(table, call):
