@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from inspect import isfunction
+from inspect import isfunction, signature
 from typing import Any
 
 from sklearn.metrics import get_scorer, get_scorer_names
@@ -125,6 +125,13 @@ def _of_other_tool(name: str, known: Sequence[str], classification: bool) -> str
 def _check_callable(scoring: Any) -> None:
     if isfunction(scoring) and _is_of_scikit_learn(scoring):
         raise InvalidInputError(f"scoring={scoring.__name__} is a metric, and no scorer; pass {_remedy(scoring)}")
+    if _is_metric(scoring):
+        name = getattr(scoring, "__name__", str(scoring))
+        raise InvalidInputError(
+            f"scoring={name} takes true and predicted values: it is a metric, and no scorer; scoring needs a name, or "
+            f"a callable with the parameters (estimator, X, y); pass {_made(name, False)} if greater values of {name} "
+            f"are better, and {_made(name, True)} otherwise"
+        )
     function: Any = getattr(scoring, "_score_func", None)
     if (
         _is_of_scikit_learn(function)
@@ -134,6 +141,20 @@ def _check_callable(scoring: Any) -> None:
         raise InvalidInputError(
             f"scoring={scoring} maximizes a loss, so that the worst model is selected; pass {_remedy(function)}"
         )
+
+
+def _is_metric(scoring: Any) -> bool:
+    """Return whether a callable takes true and predicted values, in place of an estimator, a table and a target."""
+    try:
+        call = signature(scoring)
+    except (TypeError, ValueError):  # such as a function in C
+        return False
+    try:
+        call.bind(None, None, None)
+    except TypeError:
+        return len(call.parameters) == 2
+    first = next(iter(call.parameters))
+    return first == "y" or first.startswith("y_")
 
 
 def _is_of_scikit_learn(function: Any) -> bool:

@@ -211,7 +211,7 @@ def _checked(metric: TargetsMetric, targets: CheckedTarget) -> TargetsMetric:
             reason = f"{type(error).__name__}: {error}"
     if reason:
         raise InvalidInputError(
-            f"scoring={metric.name!r} cannot score predictions for several targets: {reason}; a scorer object gets y "
+            f"scoring={metric.name} cannot score predictions for several targets: {reason}; a scorer object gets y "
             "and predictions of shape (n_samples, n_targets); the name of a scorer is applied to each target"
         )
     return metric

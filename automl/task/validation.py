@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pandas.api import types
 from scipy import sparse
 from sklearn.exceptions import DataConversionWarning
+from sklearn.metrics import get_scorer_names
 from sklearn.utils.multiclass import type_of_target
 
 from automl.errors import InvalidInputError, RareClassWarning
@@ -126,9 +127,11 @@ def check_metric(metric: Metric, y: Array, n_classes: int, sample_weight: Array 
     reason = try_metric(metric, y, arbitrary_predictions(y, n_classes), sample_weight)
     if reason:
         weighted = "" if sample_weight is None else ", sample_weight=..."
+        shown = repr(metric.name) if metric.name in get_scorer_names() else metric.name
         raise InvalidInputError(
-            f"scoring={metric.name!r} cannot score predictions for this y: {reason}; a scorer must accept the call "
-            f"scorer(estimator, X, y{weighted}) and return one number"
+            f"scoring={shown} cannot score predictions for this y: {reason}; a scorer must accept the call "
+            f"scorer(estimator, X, y{weighted}) and return one number; make_scorer(f) makes it from a metric f(y, "
+            "predicted)"
         )
 
 

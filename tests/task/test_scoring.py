@@ -112,3 +112,29 @@ def test_every_name_of_another_tool_stands_for_a_scorer_and_is_no_scorer_itself(
     names = {*get_scorer_names(), *ALIASES}
     assert not names & {*_OTHER_NAMES, *_TO_MAKE[classification]}
     assert {*_OTHER_NAMES.values()} <= names
+
+
+def raw(y_true, y_pred):
+    return 0.0
+
+
+def weighted(y_true, y_pred, sample_weight=None):
+    return 0.0
+
+
+def error(a, b, c=1):
+    return float(abs(a - b).mean())
+
+
+def test_the_error_for_a_metric_of_the_user_shows_how_to_make_a_scorer():
+    made = "pass make_scorer({0}) if greater values of {0} are better, and make_scorer({0}, greater_is_better=False)"
+    for metric in (raw, weighted):
+        name = metric.__name__
+        assert_refused(metric, f"scoring={name} takes true and predicted values: it is a metric, and no scorer")
+        assert_refused(metric, "scoring needs a name, or a callable with the parameters (estimator, X, y)")
+        assert_refused(["r2", metric], made.format(name))
+
+
+def test_a_callable_that_raises_is_not_quoted_like_a_name_and_the_error_shows_make_scorer():
+    assert_refused(error, "scoring=error cannot score predictions for this y: ")
+    assert_refused(error, "make_scorer(f) makes it from a metric f(y, predicted)")
