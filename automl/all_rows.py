@@ -26,7 +26,7 @@ from automl.refit.members import (
 from automl.search.budget import Budget
 from automl.search_setup import RunSettings
 from automl.task.task import ALL_ROWS, Task
-from automl.trials.artifacts import Artifacts
+from automl.trials.finished import FinishedTrials
 from automl.trials.history import RunHistory
 from pipelines.configuration import Configuration
 
@@ -51,18 +51,17 @@ def reserved_share(task: Task, budget: Budget) -> float:
     return _SHARE_BESIDE if has_time and task.adds_models_of_all_rows else 0.0
 
 
-def reserve_seconds(
-    members: Sequence[Member], history: RunHistory, artifacts: Artifacts, task: Task, budget: Budget, n_workers: int
-) -> None:
+def reserve_seconds(trials: FinishedTrials, budget: Budget, n_workers: int, members: Sequence[Member]) -> None:
     """Reserve the seconds in which members can be trained on all rows beside their folds; the search has the others.
 
     It does nothing where no such models are trained, or where those of all rows predict alone. Members whose model an
     earlier session of the run has left need no seconds.
     """
+    task, artifacts = trials.task, trials.artifacts
     if not budget.refit_share or task.trains_at_last:
         return
     missing = [member for member in members if not artifacts.has_fold(member.configuration, ALL_ROWS)]
-    chosen, seconds = members_in_time(missing, task, history, budget.part(budget.refit_share), n_workers)
+    chosen, seconds = members_in_time(missing, task, trials.history, budget.part(budget.refit_share), n_workers)
     budget.reserves.refit = (seconds + _START_SECONDS) / _END if chosen else 0.0
 
 
@@ -83,16 +82,17 @@ def train_members(outcome: SearchOutcome, ensemble: Ensemble, settings: RunSetti
     can be trained in the reserved share of the seconds get one. A member keeps the one that an earlier session of the
     run has left.
     """
-    history, artifacts, task, budget = outcome.history, outcome.artifacts, outcome.task, outcome.budget
-    seed, beside = settings.random_state, not task.trains_at_last
+    trials, budget = outcome.trials, outcome.budget
+    artifacts, task = trials.artifacts, trials.task
+    beside = not task.trains_at_last
     left = float("inf") if budget.seconds is None else budget.seconds - budget.elapsed
     if beside and budget.seconds is not None:  # a search that ends early leaves more than its reserve
         left = min(left, budget.part(budget.refit_share))
     deadline = time.monotonic() + _END * left
-    whole = stored_models(_without_model_of_all_rows(ensemble), history, artifacts, task)
+    whole = stored_models(trials, _without_model_of_all_rows(ensemble))
     ensemble = _with_models(ensemble, whole, task)
     missing = _without_model_of_all_rows(ensemble)
-    planned, _ = members_in_time(missing, task, history, left, n_workers)
+    planned, _ = members_in_time(missing, task, trials.history, left, n_workers)
     if beside and not planned:
         if missing:
             logger.info("no time to train a member on all rows")
@@ -103,10 +103,10 @@ def train_members(outcome: SearchOutcome, ensemble: Ensemble, settings: RunSetti
         )
         stack.callback(executor.shutdown)
         if beside:
-            models = train_in_time(planned, executor, artifacts, seed, deadline)
+            models = train_in_time(planned, executor, artifacts, trials.random_state, deadline)
             bags = add_models(ensemble.bags, models)
         else:
-            models, failed = train_at_last(missing, history, task, executor, artifacts, seed, deadline)
+            models, failed = train_at_last(trials, missing, executor, deadline)
             bags = replace_models(ensemble.bags, models, failed)
     n_bytes = sum(artifacts.model_bytes(bag.configuration, ALL_ROWS) for bag in bags if not bag.folds)
     if n_bytes > task.max_model_bytes:
@@ -117,15 +117,16 @@ def train_members(outcome: SearchOutcome, ensemble: Ensemble, settings: RunSetti
     return replace(ensemble, bags=bags)
 
 
-def with_stored_models(ensemble: Ensemble, history: RunHistory, artifacts: Artifacts, task: Task) -> Ensemble:
+def with_stored_models(trials: FinishedTrials, ensemble: Ensemble) -> Ensemble:
     """Return the ensemble with the models of all rows that a run has left: beside those of the folds, or alone.
 
     Where they predict alone, one whose training a time limit has cut predicts, too, as at the end of `fit`.
     """
+    task = trials.task
     if not task.adds_models_of_all_rows and not task.trains_at_last:
         return ensemble
     bags = _without_model_of_all_rows(ensemble)
-    return _with_models(ensemble, stored_models(bags, history, artifacts, task, keep_cut=task.trains_at_last), task)
+    return _with_models(ensemble, stored_models(trials, bags, keep_cut=task.trains_at_last), task)
 
 
 def _with_models(ensemble: Ensemble, models: Mapping[Configuration, Pipeline], task: Task) -> Ensemble:

@@ -10,9 +10,8 @@ from typing import Any
 from sklearn.callback import CallbackContext
 
 from automl.ensemble.selection import Ensemble, FoldBag, predicting_folds
-from automl.task.task import Task
-from automl.trials.artifacts import Artifacts
 from automl.trials.candidates import rank
+from automl.trials.finished import FinishedTrials
 from automl.trials.history import RunHistory
 from automl.trials.trial import Trial
 
@@ -100,12 +99,13 @@ def _key(trial: Trial) -> tuple[str, tuple[int, ...]]:
     return trial.configuration.id, trial.folds
 
 
-def leading_ensemble(history: RunHistory, artifacts: Artifacts, task: Task) -> Ensemble | None:
+def leading_ensemble(trials: FinishedTrials) -> Ensemble | None:
     """Return the best configuration so far as an ensemble; None if no configuration has a model."""
+    history = trials.history
     finished = rank(history) or [e for e in history.evaluations.values() if e.folds]
     if not finished:
         return None
     best = finished[0]
-    folds = predicting_folds(best, task)
-    models = [artifacts.model(best.configuration, fold) for fold in folds]
-    return Ensemble.of_task([FoldBag(best.configuration, 1.0, models, tuple(folds))], task)
+    folds = predicting_folds(best, trials.task)
+    models = [trials.artifacts.model(best.configuration, fold) for fold in folds]
+    return Ensemble.of_task([FoldBag(best.configuration, 1.0, models, tuple(folds))], trials.task)

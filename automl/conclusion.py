@@ -27,8 +27,7 @@ from automl.ensemble.slimming import AnyEstimate, meet_limit
 from automl.execute.machine import available_cpus
 from automl.interruption import StepRunner
 from automl.search.budget import Budget
-from automl.task.task import Task
-from automl.trials.artifacts import Artifacts
+from automl.trials.finished import FinishedTrials
 from automl.trials.history import RunHistory
 from automl.trials.initial_design import InitialDesign
 
@@ -54,12 +53,9 @@ class SearchOutcome:
         Runs each step after the ensemble exists. An interrupt ends the current step of a `fit`, but all of a `load`.
     """
 
-    history: RunHistory
-    artifacts: Artifacts
+    trials: FinishedTrials
     loader: ModelLoader
-    task: Task
     budget: Budget
-    random_state: int
     size: int
     run_step: StepRunner
 
@@ -103,27 +99,27 @@ def build_ensemble(outcome: SearchOutcome, n_workers: int) -> tuple[Ensemble, fl
     NothingFittedError
         If no configuration has finished a fold.
     """
-    history, artifacts, task, budget = outcome.history, outcome.artifacts, outcome.task, outcome.budget
-    seed, size = outcome.random_state, outcome.size
+    trials, budget = outcome.trials, outcome.budget
+    task = trials.task
     left = (
         float("inf") if budget.seconds is None else max(0.1, budget.seconds - budget.closing_seconds - budget.elapsed)
     )
     started = time.monotonic()
-    cost = typical_cost(task, measured=not history.repeats)
-    members = select_members(history, artifacts, task, size, _CHOICE_ENDS * left, seed, cost)
-    members = members_within_size(members, artifacts, task)
+    cost = typical_cost(task, measured=not trials.history.repeats)
+    members = select_members(trials, outcome.size, _CHOICE_ENDS * left, cost)
+    members = members_within_size(members, trials.artifacts, task)
     bags = outcome.loader.load(members, started + _LOADING_ENDS * left)
     n_threads = n_workers if n_workers < available_cpus() else None
     ensemble = Ensemble.of_task(bags, task, n_threads)
     ends = started + _DECISION_ENDS * left, 0.05 * left
-    ensemble = finish_ensemble(ensemble, history, artifacts, task, seed, *ends)
+    ensemble = finish_ensemble(trials, ensemble, *ends)
     return ensemble, started + _COLLECTION_ENDS * left
 
 
 def estimate_of(outcome: SearchOutcome, ensemble: Ensemble, deadline: float) -> AnyEstimate:
     """Return what the score of the ensemble can be estimated from, or why there is nothing; see `record_of`."""
     record = outcome.run_step(partial(record_of, outcome, ensemble, deadline), "the model has no estimate_")
-    return UNKNOWN if record is None and outcome.task.has_estimate else record
+    return UNKNOWN if record is None and outcome.trials.task.has_estimate else record
 
 
 def conclude(
@@ -178,7 +174,8 @@ def _within_limit(
     if frontier is None:
         return result, None
     larger, known = [*complete.bags, *frontier.bags], (complete, frontier, estimate)
-    limiting = partial(meet_limit, *known, limit, outcome.task.X[:1], not outcome.history.repeats, budget.deadline)
+    row, measured = outcome.trials.task.X[:1], not outcome.trials.history.repeats
+    limiting = partial(meet_limit, *known, limit, row, measured, budget.deadline)
     lost = "the ensemble was not made smaller for max_predict_milliseconds"
     ensemble, own, estimate = outcome.run_step(limiting, lost) or known
     result = replace(
@@ -205,7 +202,7 @@ def _singles_of(
         return outcome.run_step(partial(score_singles, known), lost)
     if record is None or known is None or not math.isfinite(known.score):
         return None
-    return outcome.run_step(partial(singles_of_frontier, record, complete.bags, outcome.history), lost)
+    return outcome.run_step(partial(singles_of_frontier, record, complete.bags, outcome.trials.history), lost)
 
 
 def record_of(outcome: SearchOutcome, ensemble: Ensemble, deadline: float) -> OutOfFoldRecord | None:
@@ -213,10 +210,9 @@ def record_of(outcome: SearchOutcome, ensemble: Ensemble, deadline: float) -> Ou
 
     The folder with the predictions is removed after the run; to resample them now would cost seconds of the search.
     """
-    if not outcome.task.has_estimate:
+    if not outcome.trials.task.has_estimate:
         return None
-    parts = outcome.history, outcome.artifacts, outcome.task, ensemble, outcome.size, outcome.random_state
-    return collect(*parts, deadline)
+    return collect(outcome.trials, ensemble, outcome.size, deadline)
 
 
 def frontier_of(outcome: SearchOutcome, ensemble: Ensemble, deadline: float, reading: float) -> FrontierRecord | None:
@@ -230,29 +226,25 @@ def frontier_of(outcome: SearchOutcome, ensemble: Ensemble, deadline: float, rea
         Milliseconds in which one row of the table is read. A run that repeats leaves them out: nothing in it may depend
         on the clock.
     """
-    if outcome.task.trains_at_last:
+    if outcome.trials.task.trains_at_last:
         return None
-    parts = outcome.history, outcome.artifacts, outcome.task, ensemble, outcome.loader
-    record = collect_frontier(*parts, outcome.random_state, deadline)
-    return record if record is None or outcome.history.repeats else replace(record, overhead=reading)
+    record = collect_frontier(outcome.trials, ensemble, outcome.loader, deadline)
+    return record if record is None or outcome.trials.history.repeats else replace(record, overhead=reading)
 
 
 def curve_of(outcome: SearchOutcome) -> CurveRecord | None:
     """Return what the scores along the search are computed from; None if `cv` orders the rows by time."""
-    if outcome.task.in_time_order:
+    if outcome.trials.task.in_time_order:
         return None
-    parts = outcome.history, outcome.artifacts, outcome.task, outcome.size, outcome.random_state
-    return collect_curve(*parts, outcome.budget)
+    return collect_curve(outcome.trials, outcome.size, outcome.budget)
 
 
 def predictions_of(outcome: SearchOutcome, ensemble: Ensemble) -> RowPredictions | None:
     """Return the out-of-fold predictions of the ensemble with their rows; see `collect_predictions`."""
-    parts = ensemble, outcome.history, outcome.artifacts, outcome.task, outcome.random_state
-    reading = partial(collect_predictions, *parts, seconds_end(outcome.budget))
+    reading = partial(collect_predictions, outcome.trials, ensemble, seconds_end(outcome.budget))
     return outcome.run_step(reading, "the model has no suspect_labels_")
 
 
 def conformal_of(outcome: SearchOutcome, ensemble: Ensemble, deadline: float = float("inf")) -> Records | None:
     """Return the scores from which intervals and sets are made; see `scores_of_run`."""
-    parts = ensemble, outcome.history, outcome.artifacts, outcome.task, outcome.random_state
-    return outcome.run_step(partial(scores_of_run, *parts, deadline), _NO_INTERVALS)
+    return outcome.run_step(partial(scores_of_run, outcome.trials, ensemble, deadline), _NO_INTERVALS)

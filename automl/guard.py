@@ -27,6 +27,7 @@ from automl.task.task import ALL_ROWS, Task
 from automl.task.validation import is_number
 from automl.trials.artifacts import Artifacts
 from automl.trials.candidates import rank
+from automl.trials.finished import FinishedTrials
 from automl.trials.history import Evaluation, RunHistory
 from pipelines.configuration import Configuration
 
@@ -145,9 +146,9 @@ class GuardMonitor:
         assert work_loss is not None
         self._add(seconds, work_loss, self._holdout_predictions(best))
 
-    def finish(self, ensemble: Ensemble, history: RunHistory, seconds: float) -> None:
+    def finish(self, trials: FinishedTrials, ensemble: Ensemble, seconds: float) -> None:
         """Score the final ensemble, which becomes the last row of the curve."""
-        rows, mean = out_of_fold(ensemble.bags, history, self._artifacts, self._task)
+        rows, mean = out_of_fold(trials, ensemble.bags)
         holdout = np.zeros(())
         for bag in ensemble.bags:
             holdout = holdout + bag.weight * self._mean_on_holdout_rows(bag.configuration, bag.folds or (ALL_ROWS,))

@@ -34,6 +34,7 @@ from automl.task.validation import python_number
 from automl.trials.artifacts import Artifacts
 from automl.trials.endings import GOES_ON, HAS_ENDED, PROCESS_DIED
 from automl.trials.eviction import find_evicted, has_files, mark_evicted
+from automl.trials.finished import FinishedTrials
 from automl.trials.history import RunHistory
 from automl.trials.run_directory import RunDirectory
 from automl.trials.run_reader import RunReader
@@ -161,12 +162,13 @@ def _build(unfinished: Unfinished, prepared: PreparedTask, reader: RunReader, fo
             f"'automl watch {reader.folder}' shows"
         )
     seed, size = int((directory.about() or {})["seed"]), int(estimator.ensemble_size)
+    trials = FinishedTrials(history, artifacts, task, seed)
     loader = ModelLoader(artifacts, task, budget, size, seed)
-    outcome = SearchOutcome(history, artifacts, loader, task, budget, seed, size, until_interrupted)
+    outcome = SearchOutcome(trials, loader, budget, size, until_interrupted)
     ensemble, deadline = build_ensemble(outcome, available_cpus())
     estimate, state = estimate_of(outcome, ensemble, deadline), _state(reader)
     fold_bags = ensemble.bags if task.trains_at_last else None
-    ensemble = with_stored_models(ensemble, history, artifacts, task)
+    ensemble = with_stored_models(trials, ensemble)
     if seconds is not None:  # each of the other steps has a share of the seconds, and no less than in fit
         outcome = replace(outcome, budget=Budget(max(seconds, _SECONDS)))
     limit = python_number(estimator.max_predict_milliseconds)

@@ -52,6 +52,7 @@ from automl.trials.artifacts import Artifacts
 from automl.trials.disk_space import ResultRecorder, disk_errors
 from automl.trials.endings import GUARD_DIVERGED, INTERRUPTED, ended_early, was_interrupted
 from automl.trials.eviction import ModelEviction, find_evicted, has_files, mark_evicted
+from automl.trials.finished import FinishedTrials
 from automl.trials.history import RunHistory
 from automl.trials.initial_design import InitialDesign
 from automl.trials.run_directory import RunDirectory
@@ -239,10 +240,8 @@ def _run_search(task: Task, settings: RunSettings, place: _Place, prepared: _Pre
     directory, artifacts, seed = place.directory, place.artifacts, settings.random_state
     history, budget = prepared.history, prepared.budget
     eviction, states = ModelEviction(artifacts, task), TrainingStates(artifacts)
-    n_workers = prepared.executor.n_workers
-    reserve = partial(
-        reserve_seconds, history=history, artifacts=artifacts, task=task, budget=budget, n_workers=n_workers
-    )
+    trials = FinishedTrials(history, artifacts, task, seed)
+    reserve = partial(reserve_seconds, trials, budget, prepared.executor.n_workers)
     loader = ModelLoader(artifacts, task, budget, settings.ensemble_size, seed, reserve)
     stack.callback(loader.finish)
     monitor = None if settings.guard is None else GuardMonitor(settings.guard, task, artifacts, seed)
@@ -253,7 +252,7 @@ def _run_search(task: Task, settings: RunSettings, place: _Place, prepared: _Pre
         eviction.add(result, history)
         states.add(result, history)
         loader.add(history)
-        _notify(settings, result, history, budget, lambda: leading_ensemble(history, artifacts, task))
+        _notify(settings, result, history, budget, partial(leading_ensemble, trials))
         if monitor is not None:
             monitor.update(history, budget.elapsed)
             if monitor.stops:
@@ -267,25 +266,26 @@ def _run_search(task: Task, settings: RunSettings, place: _Place, prepared: _Pre
     if monitor is not None and monitor.stops:
         ending = GUARD_DIVERGED
     ending = recorder.ending or ending
-    outcome = SearchOutcome(history, artifacts, loader, task, budget, seed, settings.ensemble_size, unless_interrupted)
+    outcome = SearchOutcome(trials, loader, budget, settings.ensemble_size, unless_interrupted)
     return _Found(outcome, ending, monitor)
 
 
 def _finish(settings: RunSettings, place: _Place, prepared: _Prepared, found: _Found) -> RunResult:
     """Build the ensemble, and collect what the attributes of the estimator are computed from."""
     outcome, stop_reason = found.outcome, found.stop_reason
+    trials = outcome.trials
     ensemble, estimate, interrupted = _conclude_even_if_interrupted(outcome, prepared.executor)
     stop_reason = INTERRUPTED if interrupted else stop_reason
-    trains_at_last = outcome.task.trains_at_last
+    trains_at_last = trials.task.trains_at_last
     fold_bags = ensemble.bags if trains_at_last else None
     # Models beside those of the folds are not worth the time of a user who has ended the search.
     if outcome.budget.refit_share and not interrupted and (trains_at_last or not was_interrupted(stop_reason)):
         training = partial(train_members, outcome, ensemble, settings, prepared.executor.n_workers)
         lost = "members without a model of all rows predict with the models of their folds"
         ensemble = unless_interrupted(training, lost) or ensemble
-    adding = partial(with_stored_models, ensemble, outcome.history, outcome.artifacts, outcome.task)
+    adding = partial(with_stored_models, trials, ensemble)
     ensemble = unless_interrupted(adding, "stored models of all rows do not predict") or ensemble
-    result = RunResult(outcome.history, ensemble, estimate, stop_reason, fold_bags=fold_bags)
+    result = RunResult(trials.history, ensemble, estimate, stop_reason, fold_bags=fold_bags)
     if not interrupted:
         result = conclude(outcome, result, settings.max_predict_milliseconds, settings.reading)
     curve = None if found.monitor is None else _guard_curve(found.monitor, outcome, result.ensemble, place.directory)
@@ -392,7 +392,7 @@ def _guard_curve(
     monitor: GuardMonitor, outcome: SearchOutcome, ensemble: Ensemble, directory: RunDirectory | None
 ) -> pd.DataFrame:
     """Return the curve of the guard, which ends with the ensemble unless the user interrupts its scoring."""
-    finishing = partial(monitor.finish, ensemble, outcome.history, outcome.budget.elapsed)
+    finishing = partial(monitor.finish, outcome.trials, ensemble, outcome.budget.elapsed)
     unless_interrupted(finishing, "guard_curve_ lacks the row of the ensemble")
     if directory is not None:
         try:

@@ -37,6 +37,7 @@ from automl.ensemble.selection import Ensemble, FoldBag, Member, out_of_fold, se
 from automl.execute.evaluate import predict
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
+from automl.trials.finished import FinishedTrials
 from automl.trials.history import RunHistory
 from automl.trials.run_directory import RunDirectory
 from automl.trials.trial import TrialResult
@@ -191,12 +192,11 @@ def open_run(folder: Path, table: pd.DataFrame, kind: str, fold: int, seconds: f
 def select(run: StoredRun, history: RunHistory) -> Selected:
     """Return the ensemble that a fit would build from a history."""
     task = run.task
-    members = select_members(
-        history, run.artifacts, task, ENSEMBLE_SIZE, float("inf"), SEED, typical_cost(task, measured=True)
-    )
+    trials = FinishedTrials(history, run.artifacts, task, SEED)
+    members = select_members(trials, ENSEMBLE_SIZE, float("inf"), typical_cost(task, measured=True))
     bags = [FoldBag(m.configuration, m.weight, [], tuple(sorted(m.evaluation.folds))) for m in members]
     ensemble = Ensemble(bags, task.traits.n_classes, prediction_range=task.metric.prediction_range)
-    rows, p = out_of_fold(bags, history, run.artifacts, task)
+    rows, p = out_of_fold(trials, bags)
     if task.traits.n_classes:
         ensemble.calibration = calibrate(task.y[rows], p, task.metric.take(rows), task.weights(rows), SEED)
     return Selected(run, members, ensemble, rows, p)

@@ -33,6 +33,7 @@ from automl.execute.evaluate import evaluate, import_libraries
 from automl.task.splits import SplitRequest, make_folds
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
+from automl.trials.finished import FinishedTrials
 from automl.trials.history import RunHistory
 from automl.trials.run_directory import RunDirectory
 from automl.trials.trial import Trial, TrialResult
@@ -133,12 +134,12 @@ def other_partition(task: Task) -> Task:
 
 def ensemble_error(task: Task, fits: Fits, folder: Path) -> float:
     """Return the error on the test rows of the ensemble that a run would build."""
-    artifacts, history = MeanArtifacts(folder, task, fits), RunHistory(fits.results)
-    members = select_members(history, artifacts, task, ENSEMBLE_SIZE, float("inf"), SEED, typical_cost(task, True))
+    trials = FinishedTrials(RunHistory(fits.results), MeanArtifacts(folder, task, fits), task, SEED)
+    members = select_members(trials, ENSEMBLE_SIZE, float("inf"), typical_cost(task, True))
     bags = [FoldBag(m.configuration, m.weight, [], tuple(range(len(task.folds)))) for m in members]
     ensemble = Ensemble(bags, task.traits.n_classes, prediction_range=task.metric.prediction_range)
     if task.traits.n_classes:
-        rows, p = out_of_fold(bags, history, artifacts, task)
+        rows, p = out_of_fold(trials, bags)
         ensemble.calibration = calibrate(task.y[rows], p, task.metric.take(rows), task.weights(rows), SEED)
     return _test_error(task, ensemble.finish(sum(bag.weight * fits.test[bag.configuration] for bag in bags)))
 

@@ -20,6 +20,7 @@ from automl.ensemble.selection import Ensemble, select_members
 from automl.search.budget import Budget
 from automl.task.prepare import TrainingData, prepare
 from automl.trials.artifacts import Artifacts
+from automl.trials.finished import FinishedTrials
 from automl.trials.history import RunHistory
 from automl.trials.run_directory import RunDirectory
 from benchmarks.result_file import append_row
@@ -44,12 +45,12 @@ def compare(name: str, task_name: str, table: pd.DataFrame, run: Path, budget: f
         holdout_share=None, random_state=0,
     )  # fmt: skip
     task, artifacts, history = prepared.task, Artifacts(run), RunHistory(RunDirectory(run).read())
-    milliseconds = typical_cost(task, measured=True)
+    trials, milliseconds = FinishedTrials(history, artifacts, task, 0), typical_cost(task, measured=True)
     Z, target = prepared.reader.transform(test.drop(columns="target")), test["target"]
     codes = target.to_numpy(float) if prepared.classes is None else np.searchsorted(prepared.classes, target)
     losses, costs, members = [], [], []
     for rule in (None, milliseconds):
-        chosen = select_members(history, artifacts, task, 25, 60.0, 0, rule)
+        chosen = select_members(trials, 25, 60.0, rule)
         loader = ModelLoader(artifacts, task, Budget(None, 1), 25, 0)
         predictions = Ensemble(loader.load(chosen), task.traits.n_classes).predict(Z)
         loss = task.metric.loss(codes, predictions, None)

@@ -41,6 +41,7 @@ from automl.search.loop import search
 from automl.search.racing import Racing
 from automl.search.simulation import Clock, SimulatedBudget
 from automl.task.task import ALL_ROWS, Task
+from automl.trials.finished import FinishedTrials
 from automl.trials.history import RunHistory
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from benchmarks.analyze import compare_pairs, compare_sizes
@@ -217,14 +218,15 @@ def error_on_test_rows(table: RecordedTable, history: RunHistory, seconds: float
         Seconds in which members are trained on all rows as well; a model that is not recorded counts as a failed one.
     """
     task, artifacts = table.task, table.artifacts
+    trials = FinishedTrials(history, artifacts, task, SEED)
     if not any(e.folds for e in history.evaluations.values()):
         return float("nan")
     cost = typical_cost(task, measured=True)
-    members = select_members(history, artifacts, task, ENSEMBLE_SIZE, float("inf"), SEED, cost)
+    members = select_members(trials, ENSEMBLE_SIZE, float("inf"), cost)
     bags = [FoldBag(m.configuration, m.weight, [], tuple(predicting_folds(m.evaluation, task))) for m in members]
     ensemble = Ensemble(bags, task.traits.n_classes, prediction_range=task.metric.prediction_range)
     if task.traits.n_classes:
-        rows, p = out_of_fold(bags, history, artifacts, task)
+        rows, p = out_of_fold(trials, bags)
         ensemble.calibration = calibrate(task.y[rows], p, task.metric.take(rows), task.weights(rows), SEED)
     planned, _ = members_in_time(bags, task, history, seconds, n_workers)
     of_all_rows = {c: _NO_MODEL for c in planned if artifacts.holdout_path(c, ALL_ROWS).exists()}

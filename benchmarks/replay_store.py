@@ -29,6 +29,7 @@ from automl.task.prepare import TrainingData, prepare
 from automl.task.task import ALL_ROWS, HoldoutRows, Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.candidates import rank
+from automl.trials.finished import FinishedTrials
 from automl.trials.history import Evaluation, RunHistory
 from automl.trials.run_directory import RunDirectory
 from automl.trials.trial import Trial, TrialResult
@@ -148,7 +149,7 @@ def record_models_of_all_rows(folder: Path, n_models: int, n_workers: int) -> in
     """
     task, artifacts = Task.open(folder), Artifacts(folder)
     history = RunHistory(RunDirectory(folder).read())
-    members = select_members(history, artifacts, task, ENSEMBLE_SIZE, float("inf"), SEED)
+    members = select_members(FinishedTrials(history, artifacts, task, SEED), ENSEMBLE_SIZE, float("inf"))
     chosen = {m.configuration for m in members}
     members += [Member(e, 0.0) for e in rank(history) if e.configuration not in chosen]
     likely = dict(list(facts_of(members, history, task).items())[:n_models])

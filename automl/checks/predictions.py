@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 from automl.ensemble.scored_rows import sample_scored
 from automl.ensemble.selection import Ensemble
 from automl.search.budget import Budget
-from automl.task.task import Task
-from automl.trials.artifacts import Artifacts
-from automl.trials.history import RunHistory
+from automl.trials.finished import FinishedTrials
 
 Array = NDArray[Any]
 
@@ -64,9 +62,7 @@ def seconds_end(budget: Budget) -> float:
     return min(budget.deadline - budget.estimate_seconds, time.monotonic() + budget.part(_SHARE))
 
 
-def collect_predictions(
-    ensemble: Ensemble, history: RunHistory, artifacts: Artifacts, task: Task, random_state: int, deadline: float
-) -> RowPredictions | None:
+def collect_predictions(trials: FinishedTrials, ensemble: Ensemble, deadline: float) -> RowPredictions | None:
     """Read the out-of-fold predictions of the ensemble's members.
 
     On a fold that some members have not finished, the weights of the others are scaled up, if they are half of all.
@@ -81,6 +77,7 @@ def collect_predictions(
     RowPredictions or None
         None if no fold could be read in time.
     """
+    history, artifacts, task = trials.history, trials.artifacts, trials.task
     shape = (len(task.y), task.traits.n_columns) if task.traits.n_columns else (len(task.y),)
     sums, counts = np.zeros(shape), np.zeros(len(task.y))
     for fold, (_, test) in enumerate(task.folds):
@@ -96,7 +93,7 @@ def collect_predictions(
         return None
     kind = np.dtype(np.float32 if task.traits.n_classes else np.float64)
     n_kept = _MAX_BYTES // (kind.itemsize * max(1, task.traits.n_columns))
-    rows = rows[sample_scored(task, rows, n_kept, np.random.default_rng(random_state))]
+    rows = rows[sample_scored(task, rows, n_kept, np.random.default_rng(trials.random_state))]
     each = counts[rows] if len(shape) == 1 else counts[rows, None]
     y = task.y[rows].astype(np.int32) if task.traits.n_classes else task.y[rows]
     return RowPredictions(rows.astype(np.int32), y, (sums[rows] / each).astype(kind), task.weights(rows))

@@ -19,7 +19,8 @@ from automl.task.metrics import Metric, loss_or_nan
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.candidates import candidate_sets, find_singles
-from automl.trials.history import Evaluation, RunHistory
+from automl.trials.finished import FinishedTrials
+from automl.trials.history import Evaluation
 from pipelines.component import TableTraits
 from pipelines.configuration import Configuration
 
@@ -149,15 +150,7 @@ class OutOfFoldRecord:
         return loss_or_nan(self.metric.take(rows), self.y[rows], predictions, weights)
 
 
-def collect(
-    history: RunHistory,
-    artifacts: Artifacts,
-    task: Task,
-    ensemble: Ensemble,
-    size: int,
-    random_state: int,
-    deadline: float = float("inf"),
-) -> OutOfFoldRecord:
+def collect(trials: FinishedTrials, ensemble: Ensemble, size: int, deadline: float = float("inf")) -> OutOfFoldRecord:
     """Read the out-of-fold predictions of the ensemble's members and of the other candidates.
 
     Parameters
@@ -168,15 +161,16 @@ def collect(
         Time of `time.monotonic`, in seconds. After it, only members of the ensemble and configurations that
         are scored alone are still read.
     """
-    rng = np.random.default_rng(random_state)
+    history, task = trials.history, trials.task
+    rng = np.random.default_rng(trials.random_state)
     sets = [(n, chosen[:_MAX_CANDIDATES]) for n, chosen in candidate_sets(history, task, _WIDEN)]
     if sets:
         singles = find_singles(history, range(n_scored_folds(task, sets[0][0])))
-        rows, predictions, numbered, numbers = _collect_sets(sets, singles, artifacts, task, ensemble, rng, deadline)
+        rows, predictions, numbered, numbers = _collect_sets(trials, sets, singles, ensemble, rng, deadline)
         families = [c.family for c in numbers]
         best, simple = (None if e is None else numbers[e.configuration] for e in singles)
     else:  # parallel trials have finished later folds only, so the ensemble is the single best configuration
-        rows, mean = out_of_fold(ensemble.bags, history, artifacts, task)
+        rows, mean = out_of_fold(trials, ensemble.bags)
         kept = _sample_positions(task, rows, mean[:1].nbytes, rng)
         rows, predictions, numbered, families = rows[kept], mean[None, kept], [(len(kept), (0,))], ["ensemble"]
         best, simple = 0, None
@@ -193,7 +187,7 @@ def collect(
         tunes_decision=ensemble.decision_weights is not None,
         calibrates=ensemble.calibration is not None,
         calibration_form="matrix" if ensemble.calibration is None else ensemble.calibration.form,
-        random_state=random_state,
+        random_state=trials.random_state,
         best=best,
         simple=simple,
         **scored_part(task, rows),
@@ -201,10 +195,9 @@ def collect(
 
 
 def _collect_sets(
+    trials: FinishedTrials,
     sets: list[tuple[int, list[Evaluation]]],
     singles: Sequence[Evaluation | None],
-    artifacts: Artifacts,
-    task: Task,
     ensemble: Ensemble,
     rng: np.random.Generator,
     deadline: float,
@@ -213,6 +206,7 @@ def _collect_sets(
 
     The predictions of the configurations `singles` are read, too.
     """
+    task = trials.task
     alone = {e.configuration: e for e in singles if e is not None}
     wanted = {e.configuration: e for _, chosen in sets for e in chosen} | alone
     needed = ensemble.weights.keys() | alone.keys()
@@ -228,7 +222,7 @@ def _collect_sets(
         if time.monotonic() > deadline and e.configuration not in needed:
             break
         numbers[e.configuration] = len(parts)
-        parts.append(_read_predictions(e, artifacts, task.traits, kept, starts))
+        parts.append(_read_predictions(e, trials.artifacts, task.traits, kept, starts))
     numbered = [
         (int(ends[n]), tuple(numbers[e.configuration] for e in chosen if e.configuration in numbers))
         for n, chosen in sets

@@ -14,28 +14,19 @@ from automl.ensemble.target_calibration import calibrate_for
 from automl.ensemble.threshold import tune_decision_weights
 from automl.task.metrics import Metric
 from automl.task.ordered_classes import fit_kappa_decision
-from automl.task.task import Task
-from automl.trials.artifacts import Artifacts
-from automl.trials.history import RunHistory
+from automl.trials.finished import FinishedTrials
 
 Array = NDArray[Any]
 
 
-def finish_ensemble(
-    ensemble: Ensemble,
-    history: RunHistory,
-    artifacts: Artifacts,
-    task: Task,
-    random_state: int,
-    deadline: float,
-    least_seconds: float,
-) -> Ensemble:
+def finish_ensemble(trials: FinishedTrials, ensemble: Ensemble, deadline: float, least_seconds: float) -> Ensemble:
     """Return the ensemble of a run with its calibration and its decision rule; see `finished`."""
     if not ensemble.n_classes and not ensemble.quantiles:
         return ensemble  # nothing is read
-    rows, p = out_of_fold(ensemble.bags, history, artifacts, task)
+    task = trials.task
+    rows, p = out_of_fold(trials, ensemble.bags)
     known = task.y[rows], p, task.metric.take(rows), task.weights(rows)
-    return finished(ensemble, *known, random_state, deadline, least_seconds)
+    return finished(ensemble, *known, trials.random_state, deadline, least_seconds)
 
 
 def finished(

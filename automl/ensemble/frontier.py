@@ -34,7 +34,8 @@ from automl.task.sensitive import DIFFERENCES, fairness_differences
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.candidates import candidate_sets
-from automl.trials.history import Evaluation, RunHistory
+from automl.trials.finished import FinishedTrials
+from automl.trials.history import Evaluation
 from pipelines.catalog import get_component
 from pipelines.configuration import Configuration
 
@@ -130,13 +131,7 @@ class Entry:
 
 
 def collect_frontier(
-    history: RunHistory,
-    artifacts: Artifacts,
-    task: Task,
-    ensemble: Ensemble,
-    loader: ModelLoader,
-    random_state: int,
-    deadline: float = float("inf"),
+    trials: FinishedTrials, ensemble: Ensemble, loader: ModelLoader, deadline: float = float("inf")
 ) -> FrontierRecord | None:
     """Read the predictions and measure the times of the members and of a few other candidates.
 
@@ -147,12 +142,13 @@ def collect_frontier(
     FrontierRecord or None
         None if the members have no finished fold in common.
     """
+    history, artifacts, task = trials.history, trials.artifacts, trials.task
     members = [history.evaluations[bag.configuration] for bag in ensemble.bags]
     folds = sorted(set.intersection(*(set(e.folds) for e in members)))
     if not folds:
         return None
     rows = np.concatenate([task.folds[f][1] for f in folds])
-    kept = sample_scored(task, rows, _MAX_ROWS, np.random.default_rng(random_state))
+    kept = sample_scored(task, rows, _MAX_ROWS, np.random.default_rng(trials.random_state))
     y, weight = task.y[rows[kept]], task.weights(rows[kept])
 
     def read(e: Evaluation) -> Array:
@@ -161,7 +157,7 @@ def collect_frontier(
     known = [read(e) for e in members]
     extras: list[tuple[Evaluation, Array]] = []
     others = pareto_candidates(history, task, ensemble, folds) if task.objectives else None
-    for e in _cheap_candidates(history, task, artifacts, ensemble, folds)[:_MAX_EXTRAS] if others is None else others:
+    for e in _cheap_candidates(trials, ensemble, folds)[:_MAX_EXTRAS] if others is None else others:
         if time.monotonic() < deadline:
             extras.append((e, read(e)))
     measured = not history.repeats
@@ -176,7 +172,7 @@ def collect_frontier(
         y=y,
         sample_weight=weight,
         metric=task.metric.take(rows[kept]),
-        random_state=random_state,
+        random_state=trials.random_state,
         one_row=np.array(one_row),
         per_row=np.array([cost.per_row for cost in costs]),
         megabytes=np.array([_bytes(artifacts, history.evaluations[b.configuration]) / 2**20 for b in everything]),
@@ -189,10 +185,9 @@ def collect_frontier(
     )
 
 
-def _cheap_candidates(
-    history: RunHistory, task: Task, artifacts: Artifacts, ensemble: Ensemble, folds: Sequence[int]
-) -> list[Evaluation]:
+def _cheap_candidates(trials: FinishedTrials, ensemble: Ensemble, folds: Sequence[int]) -> list[Evaluation]:
     """Return candidates that alone take less time than each member, and have the lowest losses at their time."""
+    history, task = trials.history, trials.task
     costs = {e.configuration: prediction_cost(e, len(e.folds), task, False) for e in history.evaluations.values()}
     cheapest = min(costs[bag.configuration].one_row for bag in ensemble.bags)
     libraries = {name for bag in ensemble.bags for name in _imports(bag.configuration)}  # no other one is imported
@@ -200,7 +195,7 @@ def _cheap_candidates(
     for _, candidates in candidate_sets(history, task)[:1]:
         for e in candidates:
             own = costs[e.configuration].one_row
-            n_bytes = _bytes(artifacts, e) * len(e.folds)
+            n_bytes = _bytes(trials.artifacts, e) * len(e.folds)
             possible = set(folds) <= set(e.folds) and _imports(e.configuration) <= libraries
             if own < cheapest and possible and n_bytes <= _MAX_EXTRA_BYTES:
                 chosen.append(e)

@@ -18,7 +18,7 @@ from automl.ensemble.selection import Ensemble
 from automl.task.metrics import clip_predictions
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
-from automl.trials.history import RunHistory
+from automl.trials.finished import FinishedTrials
 from pipelines.configuration import Configuration
 from pipelines.row_samples import rows_to_score
 from pipelines.targets import TargetLayout
@@ -146,14 +146,7 @@ def collect_scores(
     return _records(task.traits.targets, np.concatenate(means), np.concatenate(spreads), *known)
 
 
-def scores_of_run(
-    ensemble: Ensemble,
-    history: RunHistory,
-    artifacts: Artifacts,
-    task: Task,
-    random_state: int,
-    deadline: float = float("inf"),
-) -> Records | None:
+def scores_of_run(trials: FinishedTrials, ensemble: Ensemble, deadline: float = float("inf")) -> Records | None:
     """Return the scores of the ensemble of a run; None for quantiles.
 
     Where models are trained on all rows at last, the scores are those of the models before.
@@ -163,18 +156,19 @@ def scores_of_run(
     deadline : float
         Time of `time.monotonic`, in seconds, after which no further fold is read.
     """
+    task = trials.task
     if task.traits.quantiles:
         return None
     trained_at_last = task.trains_at_last  # the models of all rows have no fold
     members = {
         bag.configuration: (
             bag.weight,
-            history.evaluations[bag.configuration].folds if trained_at_last else bag.scored_folds,
+            trials.history.evaluations[bag.configuration].folds if trained_at_last else bag.scored_folds,
         )
         for bag in ensemble.bags
     }
     note = OF_TIME_ORDER if task.in_time_order else OF_VALIDATION_ROWS if trained_at_last else ""
-    return collect_scores(members, ensemble, artifacts, task, random_state, deadline, note)
+    return collect_scores(members, ensemble, trials.artifacts, task, trials.random_state, deadline, note)
 
 
 def known_records(estimator: FittedModel) -> Records | None:

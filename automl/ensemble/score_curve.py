@@ -20,8 +20,8 @@ from automl.search.budget import Budget
 from automl.task.dummy import dummy_score
 from automl.task.metrics import Metric
 from automl.task.task import Task
-from automl.trials.artifacts import Artifacts
 from automl.trials.candidates import cap_candidates, enough_folds, rank
+from automl.trials.finished import FinishedTrials
 from automl.trials.history import Evaluation, RunHistory
 from automl.trials.trial import TrialResult
 
@@ -111,9 +111,7 @@ class CurveRecord:
         return self.out_of_fold.metric
 
 
-def collect_curve(
-    history: RunHistory, artifacts: Artifacts, task: Task, size: int, random_state: int, budget: Budget
-) -> CurveRecord | None:
+def collect_curve(trials: FinishedTrials, size: int, budget: Budget) -> CurveRecord | None:
     """Read the out-of-fold predictions of the candidates of some times of the search.
 
     Parameters
@@ -128,6 +126,7 @@ def collect_curve(
     CurveRecord or None
         None if there are fewer than two times, or if the seconds do not suffice.
     """
+    history, task = trials.history, trials.task
     n_folds, found = find_candidates(history, task)
     if len(found) < 2:
         return None
@@ -136,7 +135,7 @@ def collect_curve(
     configurations = list(dict.fromkeys(e.configuration for _, _, candidates in found for e in candidates))
     row_bytes = 4 * max(1, task.traits.n_columns) * len(configurations)
     most = min(_MAX_ROWS, _MAX_BYTES // row_bytes)
-    kept = sample_scored(task, rows, most, np.random.default_rng(random_state))
+    kept = sample_scored(task, rows, most, np.random.default_rng(trials.random_state))
     starts = np.cumsum([0, *map(len, folds)])
     places = np.searchsorted(kept, starts)
     predictions = list[Array]()
@@ -145,7 +144,7 @@ def collect_curve(
         if time.monotonic() > deadline:
             return None
         parts = [
-            artifacts.predictions(configuration, fold)[kept[a:b] - starts[fold]]
+            trials.artifacts.predictions(configuration, fold)[kept[a:b] - starts[fold]]
             for fold, (a, b) in enumerate(pairwise(places))
         ]
         predictions.append(np.concatenate(parts).astype(np.float32 if task.traits.n_classes else np.float64))
@@ -162,7 +161,7 @@ def collect_curve(
         size=size,
         tunes_decision=False,
         calibrates=False,
-        random_state=random_state,
+        random_state=trials.random_state,
     )
     number = {configuration: i for i, configuration in enumerate(configurations)}
     times = tuple(

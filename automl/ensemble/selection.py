@@ -24,7 +24,8 @@ from automl.task.ordered_classes import KAPPA, KappaDecision, median_codes
 from automl.task.task import ALL_ROWS, Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.candidates import candidate_sets, rank
-from automl.trials.history import Evaluation, RunHistory
+from automl.trials.finished import FinishedTrials
+from automl.trials.history import Evaluation
 from pipelines.configuration import Configuration
 from pipelines.quantiles import middle, uncrossed
 from pipelines.row_samples import draw_rows
@@ -213,16 +214,8 @@ CostFunction = Callable[[Evaluation], float]
 CandidateSets = Sequence[tuple[int, list[Evaluation]]]
 
 
-def select_members(
-    history: RunHistory,
-    artifacts: Artifacts,
-    task: Task,
-    size: int,
-    seconds: float,
-    random_state: int,
-    cost: CostFunction | None = None,
-) -> list[Member]:
-    """Select the members of the best ensemble that can be built from a run history.
+def select_members(trials: FinishedTrials, size: int, seconds: float, cost: CostFunction | None = None) -> list[Member]:
+    """Select the members of the best ensemble that can be built from the trials of a run.
 
     Parameters
     ----------
@@ -239,7 +232,9 @@ def select_members(
         If no configuration has finished a fold.
     """
     deadline = time.monotonic() + seconds
-    members = choose_members(candidate_sets(history, task), artifacts, task, size, deadline, random_state, cost)
+    history, task = trials.history, trials.task
+    known = trials.artifacts, task, size, deadline, trials.random_state, cost
+    members = choose_members(candidate_sets(history, task), *known)
     if members:
         return members
     # Parallel trials may have finished a later fold before the first; then the best configuration is chosen alone.
@@ -306,10 +301,9 @@ def predicting_folds(evaluation: Evaluation, task: Task) -> list[int]:
     return folds[:1] if task.in_time_order else folds
 
 
-def out_of_fold(
-    bags: Sequence[FoldBag], history: RunHistory, artifacts: Artifacts, task: Task
-) -> tuple[NDArray[np.intp], Array]:
+def out_of_fold(trials: FinishedTrials, bags: Sequence[FoldBag]) -> tuple[NDArray[np.intp], Array]:
     """Return the rows of the folds that all members have finished, and the out-of-fold predictions for these rows."""
+    history, artifacts, task = trials.history, trials.artifacts, trials.task
     finished = [set(history.evaluations[bag.configuration].folds) for bag in bags]
     folds = sorted(set.intersection(*finished))
     rows = np.concatenate([task.folds[f][1] for f in folds])

@@ -17,6 +17,7 @@ from automl.errors import NoWorkersError
 from automl.execute.base import Executor
 from automl.task.task import ALL_ROWS, Task
 from automl.trials.artifacts import Artifacts
+from automl.trials.finished import FinishedTrials
 from automl.trials.history import RunHistory
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from pipelines.catalog import get_component
@@ -259,13 +260,7 @@ def train_in_time(
 
 
 def train_at_last(
-    members: Sequence[FoldBag],
-    history: RunHistory,
-    task: Task,
-    executor: Executor,
-    artifacts: Artifacts,
-    seed: int,
-    deadline: float,
+    trials: FinishedTrials, members: Sequence[FoldBag], executor: Executor, deadline: float
 ) -> tuple[dict[Configuration, Pipeline], dict[Configuration, str]]:
     """Train members of a run on all rows, where its fold models have not seen the newest or the validation rows.
 
@@ -285,19 +280,22 @@ def train_at_last(
     failed : dict of Configuration to str
         The reason why a configuration has no model.
     """
-    facts, left = facts_of(members, history, task), deadline - time.monotonic()
+    artifacts = trials.artifacts
+    facts, left = facts_of(members, trials.history, trials.task), deadline - time.monotonic()
     cut = {c: artifacts.model(c, ALL_ROWS) for c in facts if artifacts.has_fold(c, ALL_ROWS)}
     wanted = {c: known for c, known in facts.items() if c not in cut or known.seconds <= left}
-    trained, failed = train_on_all_rows(wanted, executor, artifacts, seed, deadline)
+    trained, failed = train_on_all_rows(wanted, executor, artifacts, trials.random_state, deadline)
     logger.info("%d of %d members were trained on all rows", len(trained), len(facts))
     models = cut | trained
     return models, {configuration: reason for configuration, reason in failed.items() if configuration not in models}
 
 
 def stored_models(
-    members: Sequence[FoldBag], history: RunHistory, artifacts: Artifacts, task: Task, keep_cut: bool = False
+    trials: FinishedTrials, members: Sequence[FoldBag], keep_cut: bool = False
 ) -> dict[Configuration, Pipeline]:
     """Return the models of all rows of the members that a run has left; those that a limit has cut only on request."""
-    facts = facts_of([bag for bag in members if artifacts.has_fold(bag.configuration, ALL_ROWS)], history, task)
+    artifacts = trials.artifacts
+    stored = [bag for bag in members if artifacts.has_fold(bag.configuration, ALL_ROWS)]
+    facts = facts_of(stored, trials.history, trials.task)
     models = {configuration: artifacts.model(configuration, ALL_ROWS) for configuration in facts}
     return {c: model for c, model in models.items() if keep_cut or _is_whole(model, facts[c])}

@@ -10,6 +10,7 @@ from automl.ensemble.selection import select_members, select_weights
 from automl.errors import NothingFittedError
 from automl.task.metrics import make_metric
 from automl.trials.artifacts import Artifacts
+from automl.trials.finished import FinishedTrials
 from automl.trials.history import RunHistory
 from tests.factories import make_task
 
@@ -84,7 +85,7 @@ def test_fewer_rows_shrink_the_weights_further_towards_equal_weights():
 
 def test_a_history_without_a_finished_fold_is_one_clear_error(tmp_path):
     with pytest.raises(NothingFittedError, match="no configuration has finished a fold"):
-        select_members(RunHistory(), Artifacts(tmp_path), make_task(), size=25, seconds=1.0, random_state=0)
+        select_members(FinishedTrials(RunHistory(), Artifacts(tmp_path), make_task(), 0), size=25, seconds=1.0)
 
 
 def test_selection_with_a_slow_scorer_ends_within_a_call_of_its_deadline():

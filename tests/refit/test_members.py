@@ -14,6 +14,7 @@ from automl.execute.evaluate import evaluate
 from automl.refit.members import FitFacts, replace_models, train_at_last, train_in_time, train_on_all_rows
 from automl.task.task import ALL_ROWS
 from automl.trials.artifacts import Artifacts
+from automl.trials.finished import FinishedTrials
 from automl.trials.history import RunHistory
 from automl.trials.trial import Status, Trial, TrialResult
 from pipelines.configuration import Configuration
@@ -74,11 +75,12 @@ def test_a_model_that_its_limit_has_cut_counts_only_where_those_of_the_folds_wer
 def test_a_later_session_trains_a_member_again_whose_training_its_limit_has_cut(artifacts, monkeypatch):
     task, bags = make_task(), [FoldBag(tree(2), 1.0, ["the newest fold"])]
     history = RunHistory(evaluate(task, [Trial(tree(2), (0, 1))], artifacts, 1, "cpu", None))
+    trials = FinishedTrials(history, artifacts, task, 0)
     executor, trained = Executor(task, artifacts), []
     for is_cut, seconds in ((True, 60.0), (True, 60.0), (False, -1.0), (False, 60.0)):
         monkeypatch.setattr(WeightedTreeClassifier, "cut_", is_cut, raising=False)
         executor.limits.clear()
-        models, failed = train_at_last(bags, history, task, executor, artifacts, 0, time.monotonic() + seconds)
+        models, failed = train_at_last(trials, bags, executor, time.monotonic() + seconds)
         assert list(models) == [tree(2)]
         assert not failed
         trained.append(bool(executor.limits))
@@ -98,7 +100,7 @@ def test_a_deadline_ends_the_wait_for_a_training(artifacts):
     bags = [FoldBag(slow, 1.0, ["the newest fold"])]
     started = time.monotonic()
     executor = Executor(task, artifacts, hanging=[slow])
-    models, failed = train_at_last(bags, history, task, executor, artifacts, 0, started + 0.2)
+    models, failed = train_at_last(FinishedTrials(history, artifacts, task, 0), bags, executor, started + 0.2)
     assert (models, list(failed)) == ({}, [slow])
     assert time.monotonic() - started < 30
 
