@@ -34,7 +34,7 @@ from automl.cli.support import (
 )
 from automl.cli.values import parse_columns
 from automl.errors import InvalidInputError, NothingFittedError, check_names
-from automl.task.target import TaskName, find_label, guess_task, split_target
+from automl.task.target import TaskName, find_label, guess_task, split_target, split_targets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -223,7 +223,8 @@ def _request(path: Path, options: _Options) -> Any:
     from automl.comparison.plan import Request
     from automl.task.files import read_table
 
-    X, y = split_target(read_table(path, options.file, target=options.target), options.target, path, "--target")
+    whole = read_table(path, options.file, target=options.target)
+    X, y = split_targets(whole, [options.target], path, "--target")
     X, found = split_weight_and_groups(X, options.columns.weight, options.columns.groups, path)
     time = None
     if options.columns.time is not None:  # a column of this kind may be dropped below
@@ -262,7 +263,9 @@ def _request(path: Path, options: _Options) -> Any:
 
 def _read_as(X: pd.DataFrame, kinds: Mapping[str, str], path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     """Drop columns and make categories as the user says, for all estimators; also return the kinds for our reader."""
+    from automl.task.validation import table_errors
     from pipelines.table.column_types import KINDS
+    from pipelines.table.reader import TableReader
 
     names = {str(name): name for name in X.columns}
     for name, kind in kinds.items():
@@ -271,6 +274,9 @@ def _read_as(X: pd.DataFrame, kinds: Mapping[str, str], path: Path) -> tuple[pd.
     X = X.drop(columns=[names[name] for name, kind in kinds.items() if kind == "drop"])
     categories = [names[name] for name, kind in kinds.items() if kind == "category"]
     kept = {names[name]: kind for name, kind in kinds.items() if kind != "drop"}
+    if kept:
+        with table_errors():  # otherwise, each outer fold would fail
+            TableReader(columns=kept).fit(X)
     return X.astype(dict.fromkeys(categories, "category")), kept
 
 

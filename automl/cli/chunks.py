@@ -135,6 +135,12 @@ class ChunkedTable:
 
     def _complete(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return the table with empty columns in place of missing ones that the model does not use."""
+        n_columns = self._estimator._reader.n_features_in_
+        if not self._is_named and table.shape[1] != n_columns:
+            raise InvalidInputError(
+                f"'{self._path}' has {plural(table.shape[1], 'column')}, but the training table had {n_columns}, "
+                "without names; the file must hold these columns only, in the same order"
+            )
         used = {str(column.name) for column in self._columns}
         missing = [name for name in self._holds_numbers if name not in table.columns]
         needed = [name for name in missing if name in used]

@@ -30,6 +30,8 @@ def drop(
     from automl.trials.run_reader import RunReader
     from pipelines.models import MODELS
 
+    if not split_names(family):
+        raise InvalidInputError("--family names no model family; 'automl space' lists them")
     reader, directory = RunReader(run), RunDirectory(run)
     session, families = reader.session, split_names(family)
     searched = () if session is None else session.families

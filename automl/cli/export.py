@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from automl.cli.support import check_needed, load_model
+from automl.cli.support import check_file, check_needed, load_model
 from automl.errors import InvalidInputError
 from meta_db.files import write_text
 
@@ -49,8 +49,11 @@ def export(
             "the form of the export is missing; add --python for a Python script, or --optuna FILE for a study"
         )
     if optuna is not None:
+        check_file("--optuna", optuna)
         _write_study(model, optuna, study)
         return
+    if out is not None:
+        check_file("--out", out)
     from automl.export.script import python_script
 
     code = python_script(load_model(model), "pipeline.py" if out is None else out.name)

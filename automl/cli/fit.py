@@ -379,6 +379,7 @@ def fit(
             from automl.trials.session import record_model
 
             check_place(out)
+            _check_parameters(parameters, task)
             file = file_options(encoding, separator, decimal, sheet)
             about_rows = RowOptions(
                 target, task, ordered_classes, weight, groups, time, gap, validation, sensitive_features, cv
@@ -393,6 +394,21 @@ def fit(
         if verbose:
             typer.echo(render(estimator, estimator.leaderboard_, _ROWS_SHOWN, with_expected=not shown))
         write_message(verbose, f"saved to '{out}'")
+
+
+def _check_parameters(parameters: dict[str, Any], task: TaskName) -> None:
+    """Check the parameters before the table is read, as far as the kind of the prediction does not matter."""
+    from automl.arguments import check_arguments
+
+    kinds = [True, False] if task is TaskName.AUTO else [task is TaskName.CLASSIFICATION]
+    problems = []
+    for is_classification in kinds:
+        try:
+            check_arguments(parameters, is_classification)
+        except InvalidInputError as error:
+            problems.append(str(error))
+    if len(problems) == len(kinds) and len(set(problems)) == 1:
+        raise InvalidInputError(problems[0])
 
 
 def _make_estimator(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -52,6 +53,7 @@ def run(
     verbose: Verbose = 1,
 ) -> None:
     """Run the jobs of a batch. Finished jobs do not run again. Several runners may share a batch."""
+    _check_limits(n_jobs, memory)
     with _log_to_stderr(verbose):
         from automl.jobs.batch import run_jobs
 
@@ -72,6 +74,7 @@ def check(
     """
     from automl.jobs.dry_run import check_jobs
 
+    _check_limits(n_jobs, memory)
     found = check_jobs(description, n_jobs, memory)
     typer.echo(json.dumps(_as_json(found), indent=2) if as_json else _describe(found))
     if found.problems:
@@ -91,6 +94,7 @@ def resume(
     place: Place, batch: BatchName = None, n_jobs: Cores = -1, memory: Memory = None, verbose: Verbose = 1
 ) -> None:
     """Go on with a batch, and run its failed and cancelled jobs again."""
+    _check_limits(n_jobs, memory)
     with _log_to_stderr(verbose):
         from automl.jobs.batch import resume_jobs
 
@@ -183,6 +187,14 @@ def results(
     else:
         _show(summary, ["job", "state", "metric", "expected_score", "test_score", "search_score", "seconds"])
         typer.echo(f"automl: the summary and the folders of the jobs are in '{known.results}'", err=True)
+
+
+def _check_limits(n_jobs: int, memory: float | None) -> None:
+    """Check the limits of a runner, which the library does not call by the names of options."""
+    if n_jobs < 1 and n_jobs != -1:
+        raise InvalidInputError(f"--n-jobs must be a whole number of cores, or -1 for all cores; got {n_jobs}")
+    if memory is not None and not 0 < memory < math.inf:
+        raise InvalidInputError(f"--memory must be a number of MiB above 0; got {memory}")
 
 
 @contextmanager

@@ -138,8 +138,12 @@ def add(
 ) -> None:
     """Add a finished run to your own meta-database, so that runs on similar data start with its best configurations."""
     from automl.meta.records import add_run
+    from automl.trials.run_reader import RunReader
     from meta_db.store import MetaDatabase, MetaDatabaseError, user_file
 
+    if not name.strip():
+        raise InvalidInputError("--name must be the name of the data set; got an empty text")
+    RunReader(run)  # an error about another folder comes before the file is made
     path = file or user_file()
     try:
         with MetaDatabase(path, writable=True) as database:
@@ -217,9 +221,11 @@ def publish(
 ) -> None:
     """Send the best configuration of a finished run and its predictions to OpenML, as a public run."""
     from automl.meta.openml_run import find_best, publish_best
+    from automl.trials.run_reader import RunReader
     from meta_db.exchange.client import Connection, OpenMLError
     from meta_db.exchange.task import fetch_task
 
+    RunReader(run)  # an error about another folder comes before the download
     try:
         with Connection(server, api_key).open() as client:
             table = fetch_task(client, openml_task)

@@ -10,7 +10,12 @@ from typing import Any
 
 import typer
 
-_OTHER_NAMES = {"random_state": "seed", "sample_weight": "weight", "seconds": "time_budget"}
+_OTHER_NAMES = {
+    "random_state": "seed",
+    "sample_weight": "weight",
+    "seconds": "time_budget",
+    "study_name": "study",
+}
 _TABLES = {"_val": "validation", "_old": "old"}  # endings of the arguments that come from a further file
 # What other libraries call an option, and its name here.
 _ELSEWHERE = {
@@ -22,7 +27,7 @@ _ELSEWHERE = {
     "--sample-weight": "--weight",
 }
 _QUOTED = r"""(?<!\w)(?:'[^']*'|"[^"]*")(?!\w)"""
-_VALUE = rf"""X\[{_QUOTED}\]|\{{[^{{}}]*\}}|\[[^\[\]]*\]|{_QUOTED}|\.\.\.|[\w.+-]*\w"""
+_VALUE = rf"""X\[{_QUOTED}\]|\{{[^{{}}]*\}}|\[[^\[\]]*\]|\([^()]*\)|{_QUOTED}|\.\.\.|[\w.+-]*\w"""
 # What follows an argument with which a message begins; such names may also be ordinary words.
 _AFTER_SUBJECT = r"(?=[:\[]| '| (?:must|names?|needs|holds|leaves?|is empty|(?:is|are) for|exclude)\b)"
 
@@ -98,7 +103,7 @@ def _with_value(name: str, value: str, options: Mapping[str, str]) -> str:
         literal = value
     if isinstance(literal, dict):
         return " ".join(_entry(key, entry, option, options) for key, entry in literal.items())
-    if isinstance(literal, list):
+    if isinstance(literal, list | tuple):
         return f"{option} {shlex.quote(','.join(map(str, literal)))}"
     if literal is None or literal is False:
         return f"no {option}"

@@ -14,6 +14,7 @@ from automl.cli.support import (
     Separator,
     Sheet,
     TablePath,
+    check_file,
     file_options,
     load_model,
     messages_on_stderr,
@@ -77,6 +78,7 @@ def predict(
         from automl.task.table_writer import check_output, open_writer
 
         if out is not None:
+            check_file("--out", out)
             check_output(out)
         estimator = load_model(model, for_prediction=True)
         method = prediction_method(estimator, model, proba, interval, class_set, by_class)

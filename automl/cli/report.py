@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -14,6 +14,7 @@ from automl.cli.support import (
     ModelPath,
     Separator,
     Sheet,
+    check_file,
     check_needed,
     file_options,
     load_model,
@@ -22,9 +23,6 @@ from automl.cli.support import (
     write_message,
 )
 from automl.errors import InvalidInputError
-
-if TYPE_CHECKING:
-    pass
 
 _SUFFIXES = {".md": "markdown", ".markdown": "markdown", ".json": "json"}
 
@@ -71,6 +69,7 @@ def report(
     if train is None and test is None:
         check_needed("--train or --test, a table with known labels", {"--target": target}, options)
     with messages_on_stderr(verbose):
+        check_file("--out", out)
         estimator = load_model(model)
         layout, known = estimator._ensemble.targets, estimator._target_name
         columns = target or (list(layout.names) if layout is not None else [] if known is None else [known])

@@ -37,9 +37,18 @@ def slim(
             return
         check_place(out)
         limits = (milliseconds, megabytes, max_loss)
+        if row is None and all(limit is None for limit in limits):
+            raise InvalidInputError(
+                "--out needs --milliseconds, --megabytes, --max-loss or --row; 'automl slim MODEL' lists the models"
+            )
         if row is not None and any(limit is not None for limit in limits):
             raise InvalidInputError("--row already names a model; leave out --milliseconds, --megabytes and --max-loss")
         estimator = load_model(model)
+        n_models = len(estimator.frontier_)
+        if row is not None and row >= n_models:
+            raise InvalidInputError(
+                f"--row must be from 0 to {n_models - 1}, as 'automl slim MODEL' lists the models; got {row}"
+            )
         small = estimator.slim(*limits) if row is None else estimator.choose(row)
         small.save(out)
         write_message(verbose, f"saved to '{out}': {small.frontier_['members'].iloc[0]}")

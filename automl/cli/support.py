@@ -163,6 +163,21 @@ def check_needed(needed: str, given: Mapping[str, object], file: FileOptions | N
             raise InvalidInputError(f"{option} needs {needed}")
 
 
+def check_file(option: str, path: Path) -> None:
+    """Raise an error for a file of an option that cannot be written, before any work is done."""
+    from automl.persistence import takes_files
+
+    folder = Path(os.path.realpath(path)).parent
+    if path.is_dir():
+        raise InvalidInputError(f"{option}: '{path}' is a folder; name a file")
+    if not folder.is_dir():
+        raise InvalidInputError(f"{option}: '{path}' cannot be written: there is no folder '{path.parent}'; create it")
+    if (path.is_file() or not path.exists()) and not takes_files(folder):  # a pipe is no file
+        raise InvalidInputError(
+            f"{option}: '{path}' cannot be written: no file can be made in '{folder}'; name another file"
+        )
+
+
 def split_names(values: Sequence[str]) -> tuple[str, ...]:
     """Return the names in the values of an option that may be repeated; commas separate the names of one value."""
     return tuple(name.strip() for value in values for name in value.split(",") if name.strip())

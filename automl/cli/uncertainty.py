@@ -35,8 +35,6 @@ def prediction_method(
     InvalidInputError
         If an option does not suit the model.
     """
-    from automl.ensemble.conformal import check_level
-
     is_classifier = hasattr(estimator, "predict_proba")
     for option, given in (("--proba", proba), ("--set", class_set is not None)):
         if given and not is_classifier:
@@ -48,9 +46,9 @@ def prediction_method(
         raise InvalidInputError(f"--interval: the model in '{model}' predicts quantiles; leave out --interval")
     if by_class and class_set is None:
         raise InvalidInputError("--by-class is for sets of classes; add --set 0.9")
-    for level in (interval, class_set):
-        if level is not None:
-            check_level(level)
+    for option, level in (("--interval", interval), ("--set", class_set)):
+        if level is not None and not 0 < level < 1:
+            raise InvalidInputError(f"{option} must be a level between 0 and 1, for example 0.9; got {level}")
     if estimator._ensemble.quantiles:
         return lambda table: _with_quantiles(estimator, table)
     _check_names(estimator, proba, interval is not None, class_set is not None)

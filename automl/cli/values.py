@@ -247,9 +247,10 @@ def load_callbacks(names: Sequence[str]) -> list[Any]:
             raise InvalidInputError(f"--callback must be module:name; got '{name}'")
         try:
             found = getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
-            raise InvalidInputError(f"--callback: '{name}' cannot be imported: {error}") from error
-        callback = found() if isinstance(found, type) else found
+            callback = found() if isinstance(found, type) else found
+        except Exception as error:
+            kind = "" if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: "
+            raise InvalidInputError(f"--callback: '{name}' cannot be imported: {kind}{error}") from error
         if not callable(callback):
             raise InvalidInputError(f"--callback: '{name}' is no function callback(result, history)")
         callbacks.append(callback)

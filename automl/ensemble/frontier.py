@@ -416,7 +416,8 @@ def _nearest(
     if megabytes is not None:
         within = [e for e in allowed if milliseconds is None or e.milliseconds <= milliseconds] or allowed
         found.append(f"megabytes={_up(min(e.megabytes for e in within)):g}")
-    return f"the nearest possible limit is {' or '.join(found)}; the attribute frontier_ lists all"
+    lists = "the attribute frontier_, or 'automl slim MODEL' in a shell, lists all"
+    return f"the nearest possible limit is {' or '.join(found)}; {lists}"
 
 
 def _up(value: float) -> float:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automl.errors import InvalidInputError
-from automl.persistence.manifest import MANIFEST, SEARCH, refuse_mount_point
+from automl.persistence.manifest import MANIFEST, SEARCH, refuse_mount_point, takes_files
 from automl.persistence.requirements import model_libraries, server_requirements
 from automl.refit.rows import ROWS_FILE
 from automl.serving.model import ServedColumn, ServedModel
@@ -118,6 +118,9 @@ def check_out(out: Path) -> None:
     """Raise an error if a path exists and is not a folder that `write_package` has written and can replace."""
     refuse_mount_point(out)
     if not out.exists():
+        parent = next(path for path in out.absolute().parents if path.exists())
+        if not takes_files(parent):
+            raise InvalidInputError(f"'{out}' cannot be written: no file can be made in '{parent}'; name another path")
         return
     found = {file.name for file in out.iterdir()} if out.is_dir() else {out.name}
     others = {name for name in found if not name.endswith(".whl")} - _FILES

@@ -88,10 +88,8 @@ def _standard_output() -> Iterator[IO[str]]:
 
 
 def check_output(path: Path) -> None:
-    """Raise an error for a file whose extension names no format, or without a folder, before any work is done."""
+    """Raise an error for a file whose extension names no format, before any work is done."""
     _written_kind(path)
-    if not path.absolute().parent.is_dir():
-        raise InvalidInputError(f"'{path}' cannot be written: there is no folder '{path.parent}'; create it")
 
 
 class TableWriter(AbstractContextManager["TableWriter"]):

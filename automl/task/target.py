@@ -90,13 +90,15 @@ def split_targets(
     Raises
     ------
     InvalidInputError
-        If there is no such column, or if no column is left.
+        If there is no such column, if no column is left, or if there is no row.
     """
     names = target_names(targets, list(table.columns))
     columns = []
     for name in names:
         table, column = split_target(table, name, source, argument)
         columns.append(column)
+    if not len(table):
+        raise InvalidInputError(f"'{source}' holds no row below its header; add rows, or name another file")
     if len(columns) == 1:
         return table, columns[0]
     import pandas as pd

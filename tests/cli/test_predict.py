@@ -249,7 +249,7 @@ def test_a_line_with_too_many_cells_is_named(places, call, tmp_path):
         (["--keep", "prediction"], "has a column 'prediction', as the predictions have"),
         (["--out", "p.xlsx"], "use the extension .csv, .tsv, .csv.gz, .jsonl, .parquet"),
         (["--interval", "0.9"], "predicts classes, not numbers; use --set"),
-        (["--set", "1.5"], "level must be a number between 0 and 1"),
+        (["--set", "1.5"], "--set must be a level between 0 and 1"),
         (["--by-class"], "add --set 0.9"),
         (["--encoding", "latin-77"], "--encoding"),
         (["--separator", ";;"], "--separator"),
