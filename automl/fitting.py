@@ -35,7 +35,7 @@ from automl.run import run
 from automl.search.budget import Budget, Used
 from automl.search.own_components import own_components
 from automl.search.user_space import user_space
-from automl.search_setup import RunSettings
+from automl.search_setup import RunHooks, RunSettings, SessionFacts
 from automl.task.dummy import NOT_COMPARED, constant_of_model
 from automl.task.prepare import PreparedTask, sensitive_in_table
 from automl.task.task import Task
@@ -120,7 +120,7 @@ def search_and_keep(
             progress.message(notice)
         checks = DataChecks(prepared, progress.message)
         checks.before_search()
-        settings = _settings(estimator, budget, progress, seed, len(task.folds), callback_tasks)
+        settings = _settings(estimator, budget, seed)
         repeats = budget.planned_seconds is None
         reading = 0.0 if repeats and estimator.store is None else measure_reading()
         keep = partial(
@@ -131,7 +131,9 @@ def search_and_keep(
             reading=reading,
             repeats=repeats,
         )
-        result = run(task, replace(settings, reading=reading, used=used, earlier=earlier, on_open=keep))
+        show = _show_in(progress, len(task.folds)) if estimator.verbose > 0 else None
+        hooks = RunHooks(keep, show, callback_tasks, _as_tuple(estimator.callbacks))
+        result = run(task, settings, hooks, SessionFacts(used, earlier, reading))
         budget = replace(budget, started=started - result.earlier_seconds, earlier=result.earlier_seconds)
         checking = partial(checks.after_search, result.row_predictions, budget)
         unless_interrupted(checking, "no column was compared with the ensemble")
@@ -163,21 +165,19 @@ def search_and_keep(
         record_expected(estimator.store, line)
 
 
-def _settings(
-    estimator: SearchedModel,
-    budget: Budget,
-    progress: Progress,
-    seed: int,
-    n_folds: int,
-    callback_tasks: CallbackTasks | None,
-) -> RunSettings:
-    """Return the settings of a run: the parameters of an estimator."""
+def _show_in(progress: Progress, n_folds: int) -> Callable[[TrialResult, RunHistory, float], None]:
+    """Return a function that shows each result of a run in its display."""
     leader = Leader(n_folds)
 
     def show(result: TrialResult, history: RunHistory, elapsed: float) -> None:
         best = leader.update(result, history)
         progress.update(history.n_run, best, result.trial.configuration.family, elapsed)
 
+    return show
+
+
+def _settings(estimator: SearchedModel, budget: Budget, seed: int) -> RunSettings:
+    """Return the settings of a run: the parameters of an estimator."""
     return RunSettings(
         budget=budget,
         n_jobs=python_number(estimator.n_jobs),
@@ -197,9 +197,6 @@ def _settings(
         max_model_megabytes=python_number(estimator.max_model_megabytes),
         store=estimator.store,
         guard=make_guard(estimator.guard),
-        callbacks=_as_tuple(estimator.callbacks),
-        callback_tasks=callback_tasks,
-        show=show if estimator.verbose > 0 else None,
         random_state=seed,
     )
 

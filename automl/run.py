@@ -39,8 +39,10 @@ from automl.search.own_components import with_own_models
 from automl.search.racing import Racing
 from automl.search.user_space import is_permitted, warn_of_own_components_without_order, warn_of_unused_names
 from automl.search_setup import (
+    RunHooks,
     RunSettings,
     SearchSetup,
+    SessionFacts,
     make_limits,
     make_searcher,
     make_space,
@@ -122,7 +124,7 @@ class _Found:
     monitor: GuardMonitor | None
 
 
-def run(task: Task, settings: RunSettings) -> RunResult:
+def run(task: Task, settings: RunSettings, hooks: RunHooks, facts: SessionFacts) -> RunResult:
     """Search, build the ensemble, and return within the budget.
 
     After the ensemble is built, an interrupt ends the current step only.
@@ -144,12 +146,12 @@ def run(task: Task, settings: RunSettings) -> RunResult:
     result: RunResult | None = None
     try:
         with ExitStack() as stack:
-            place = _open_place(task, settings, space, stack)
-            prepared = _prepare_search(task, settings, space, place, stack)
-            found = _run_search(task, settings, place, prepared, stack)
+            place = _open_place(task, settings, hooks, facts, space, stack)
+            prepared = _prepare_search(task, settings, facts, space, place, stack)
+            found = _run_search(task, settings, hooks, place, prepared, stack)
             place.session.enter(Phase.ENSEMBLE, found.stop_reason)
             stack.enter_context(single_threaded())
-            result = _finish(settings, place, prepared, found)
+            result = _finish(settings, facts, place, prepared, found)
     except KeyboardInterrupt:
         if result is None:
             raise
@@ -158,7 +160,9 @@ def run(task: Task, settings: RunSettings) -> RunResult:
     return result
 
 
-def _open_place(task: Task, settings: RunSettings, space: ConfigurationSpace, stack: ExitStack) -> _Place:
+def _open_place(
+    task: Task, settings: RunSettings, hooks: RunHooks, facts: SessionFacts, space: ConfigurationSpace, stack: ExitStack
+) -> _Place:
     """Open the folder of the run, read what earlier sessions have left there, and save the task for the workers."""
     directory, folder = _open_folder(settings, task.table_bytes, stack)
     known: list[TrialResult] = []
@@ -170,12 +174,12 @@ def _open_place(task: Task, settings: RunSettings, space: ConfigurationSpace, st
         wanted.resume(known)
         stack.callback(directory.close)
         with disk_errors(folder, is_temporary=False):
-            settings.on_open(folder)
+            hooks.on_open(folder)
         artifacts = Artifacts(folder)
         known = [r for r in known if is_permitted(r, task, space, settings.overrides, artifacts)]
         evicted = find_evicted(known, artifacts)
         known = [r for r in known if has_files(r, artifacts, evicted)]
-        wanted = _without_unusable(wanted, settings.used, known)
+        wanted = _without_unusable(wanted, facts.used, known)
         elapsed = directory.elapsed
     budget = replace(
         wanted,
@@ -194,7 +198,7 @@ def _open_place(task: Task, settings: RunSettings, space: ConfigurationSpace, st
 
 
 def _prepare_search(
-    task: Task, settings: RunSettings, space: ConfigurationSpace, place: _Place, stack: ExitStack
+    task: Task, settings: RunSettings, facts: SessionFacts, space: ConfigurationSpace, place: _Place, stack: ExitStack
 ) -> _Prepared:
     """Start the workers, and prepare the searcher and the race."""
     budget = place.budget
@@ -213,7 +217,7 @@ def _prepare_search(
     runtime, limits = make_limits(task, settings, executor.memory_limit)
     budget.plan_for(executor.n_workers)
     history = RunHistory(cost_of=runtime.guess if budget.planned_seconds is None else None)
-    setup = SearchSetup(task, settings, budget, runtime, executor.n_workers)
+    setup = SearchSetup(task, settings, budget, runtime, executor.n_workers, facts.earlier)
     start = make_start(setup, space)
     initial = with_own_models(start.configurations, settings.own, space)
     if not any(result.started for result in place.known):  # else the results may suffice for an ensemble
@@ -235,7 +239,9 @@ def _prepare_search(
     return _Prepared(racing, history, budget, start.design, executor, start_executor)
 
 
-def _run_search(task: Task, settings: RunSettings, place: _Place, prepared: _Prepared, stack: ExitStack) -> _Found:
+def _run_search(
+    task: Task, settings: RunSettings, hooks: RunHooks, place: _Place, prepared: _Prepared, stack: ExitStack
+) -> _Found:
     """Search until the budget, the user or the guard ends it."""
     directory, artifacts, seed = place.directory, place.artifacts, settings.random_state
     history, budget = prepared.history, prepared.budget
@@ -252,7 +258,7 @@ def _run_search(task: Task, settings: RunSettings, place: _Place, prepared: _Pre
         eviction.add(result, history)
         states.add(result, history)
         loader.add(history)
-        _notify(settings, result, history, budget, partial(leading_ensemble, trials))
+        _notify(hooks, result, history, budget, partial(leading_ensemble, trials))
         if monitor is not None:
             monitor.update(history, budget.elapsed)
             if monitor.stops:
@@ -260,7 +266,7 @@ def _run_search(task: Task, settings: RunSettings, place: _Place, prepared: _Pre
         if recorder.ending:
             raise StopIteration
 
-    ending = _search(prepared, on_result, settings.callback_tasks, partial(_is_stopped, directory, history))
+    ending = _search(prepared, on_result, hooks.callback_tasks, partial(_is_stopped, directory, history))
     states.end(is_stopped=bool(ending))
     ending = ending or budget_ending(place.wanted, budget, history)
     if monitor is not None and monitor.stops:
@@ -270,7 +276,7 @@ def _run_search(task: Task, settings: RunSettings, place: _Place, prepared: _Pre
     return _Found(outcome, ending, monitor)
 
 
-def _finish(settings: RunSettings, place: _Place, prepared: _Prepared, found: _Found) -> RunResult:
+def _finish(settings: RunSettings, facts: SessionFacts, place: _Place, prepared: _Prepared, found: _Found) -> RunResult:
     """Build the ensemble, and collect what the attributes of the estimator are computed from."""
     outcome, stop_reason = found.outcome, found.stop_reason
     trials = outcome.trials
@@ -287,7 +293,7 @@ def _finish(settings: RunSettings, place: _Place, prepared: _Prepared, found: _F
     ensemble = unless_interrupted(adding, "stored models of all rows do not predict") or ensemble
     result = RunResult(trials.history, ensemble, estimate, stop_reason, fold_bags=fold_bags)
     if not interrupted:
-        result = conclude(outcome, result, settings.max_predict_milliseconds, settings.reading)
+        result = conclude(outcome, result, settings.max_predict_milliseconds, facts.reading)
     curve = None if found.monitor is None else _guard_curve(found.monitor, outcome, result.ensemble, place.directory)
     place.session.enter(Phase.ENDED, stop_reason)
     earlier = 0.0 if place.directory is None else place.directory.elapsed
@@ -318,17 +324,17 @@ def _open_folder(settings: RunSettings, n_bytes: int, stack: ExitStack) -> tuple
 
 
 def _notify(
-    settings: RunSettings,
+    hooks: RunHooks,
     result: TrialResult,
     history: RunHistory,
     budget: Budget,
     lead: Callable[[], Ensemble | None],
 ) -> None:
     """Show the progress and call the callbacks; `lead` returns the ensemble that would predict if the search ended."""
-    if settings.show is not None:
-        settings.show(result, history, budget.elapsed)
-    stop = settings.callback_tasks is not None and settings.callback_tasks.end_trial(result.trial, history, lead)
-    for callback in settings.callbacks:
+    if hooks.show is not None:
+        hooks.show(result, history, budget.elapsed)
+    stop = hooks.callback_tasks is not None and hooks.callback_tasks.end_trial(result.trial, history, lead)
+    for callback in hooks.callbacks:
         callback(result, history)
     if stop:
         raise StopIteration

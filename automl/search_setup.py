@@ -1,4 +1,7 @@
-"""What a search is made of: its settings, the space, the first configurations, the searcher and the forecasts."""
+"""What a run is given, and what its search is made of.
+
+That is its space, the first configurations, the searcher and the forecasts.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RunSettings:
-    """The settings of one run: the validated arguments of an estimator."""
+    """The settings of one run: the budget, the seed, and the validated arguments of an estimator."""
 
     budget: Budget
     n_jobs: int | None
@@ -65,14 +68,48 @@ class RunSettings:
     max_model_megabytes: float | None = None
     store: str | os.PathLike[str] | None = None
     guard: Guard | None = None  # only for a task with holdout rows
-    callbacks: Sequence[Callable[[TrialResult, RunHistory], None]] = ()
-    callback_tasks: CallbackTasks | None = None  # for the callbacks of scikit-learn
-    show: Callable[[TrialResult, RunHistory, float], None] | None = None  # also receives the seconds of all sessions
     random_state: int = 0
-    reading: float = 0.0  # milliseconds in which one row of the table is read
-    earlier: Sequence[Configuration] = ()  # of an earlier model, which the search tries first
-    on_open: Callable[[Path], None] = lambda folder: None  # called with the run directory, if there is one
-    used: Used = field(default_factory=Used)  # what earlier sessions have used, where the budget comes on top of it
+
+
+@dataclass(frozen=True)
+class RunHooks:
+    """What a run calls while it goes on.
+
+    Attributes
+    ----------
+    on_open : callable
+        Called with the run directory, if there is one, before the search.
+    show : callable or None
+        Called after each trial, with its result, the history, and the seconds of all sessions.
+    callback_tasks : CallbackTasks or None
+        The tasks for the callbacks of scikit-learn.
+    callbacks : sequence of callable
+        The callbacks of the user, called after each trial with its result and the history.
+    """
+
+    on_open: Callable[[Path], None]
+    show: Callable[[TrialResult, RunHistory, float], None] | None
+    callback_tasks: CallbackTasks | None
+    callbacks: Sequence[Callable[[TrialResult, RunHistory], None]]
+
+
+@dataclass(frozen=True)
+class SessionFacts:
+    """What is known before a session of a run, beside its task and the arguments of the user.
+
+    Attributes
+    ----------
+    used : Used
+        What earlier sessions have used, where the budget of this one comes on top of it.
+    earlier : sequence of Configuration
+        Configurations of an earlier model, which the search tries first.
+    reading : float
+        Milliseconds in which one row of the table is read.
+    """
+
+    used: Used
+    earlier: Sequence[Configuration]
+    reading: float
 
 
 @dataclass(frozen=True)
@@ -87,6 +124,8 @@ class SearchSetup:
         The forecast of the seconds of a fold.
     n_workers : int
         Number of trials that run at the same time.
+    earlier : sequence of Configuration
+        See `SessionFacts`.
     """
 
     task: Task
@@ -94,6 +133,7 @@ class SearchSetup:
     budget: Budget
     runtime: RuntimeModel
     n_workers: int
+    earlier: Sequence[Configuration] = ()
 
 
 def make_space(task: Task, settings: RunSettings, left_out: Sequence[str] = ()) -> ConfigurationSpace:
@@ -141,7 +181,7 @@ def make_limits(task: Task, settings: RunSettings, memory_limit: float | None) -
 def make_start(setup: SearchSetup, space: ConfigurationSpace) -> Start:
     """Return the configurations that the search tries first; those of an earlier model come before all others."""
     start = _usual_start(setup, space)
-    completed = (complete(space, configuration) for configuration in setup.settings.earlier)
+    completed = (complete(space, configuration) for configuration in setup.earlier)
     first = list(dict.fromkeys(configuration for configuration in completed if configuration is not None))
     if not first:
         return start
