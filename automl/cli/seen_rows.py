@@ -10,7 +10,7 @@ import pandas as pd
 from automl.cli.support import write_message
 from automl.plurals import plural
 from automl.refit.new_rows import MAX_DUPLICATES, row_hashes
-from automl.refit.rows import kept_rows
+from automl.refit.rows import find_rows
 
 if TYPE_CHECKING:
     from automl.base import BaseAutoML
@@ -22,7 +22,7 @@ class SeenRows:
     """Counts the rows of a table that are training rows of a model, where the model has kept these."""
 
     def __init__(self, estimator: BaseAutoML):
-        rows = kept_rows(estimator)
+        rows = find_rows(estimator)
         self._estimator = estimator
         self._training = None if rows is None else set(row_hashes(rows.X, rows.y))
         self._hashes: list[int] = []
