@@ -23,6 +23,7 @@ from automl.search.simulation import SearchPlan
 from automl.search_setup import RunSettings, SearchSetup, make_limits, make_space, make_start
 from automl.task.metric_words import MetricWords
 from automl.task.prepare import PreparedTask, TrainingData, prepare
+from automl.task.settings import TaskSettings
 from automl.task.target import TaskName, guess_task
 from automl.task.task import Task
 from automl.task.validation import python_number
@@ -255,7 +256,10 @@ def advise(
     check_arguments(settings, is_classification)
     time_budget = python_number(time_budget)
     prepared = prepare(
-        TrainingData(X, y), classification=is_classification, scoring=scoring, cv=cv, columns=columns, random_state=0
+        TrainingData(X, y),
+        TaskSettings(scoring=scoring, cv=cv, columns=columns),
+        classification=is_classification,
+        random_state=0,
     )
     found = prepared.task
     checks = DataChecks(prepared, lambda line: None)

@@ -42,10 +42,8 @@ from automl.report.method import Reporting
 from automl.retune.methods import Retuning
 from automl.search.budget import Budget
 from automl.search.processors import ProcessorBudget
-from automl.task.monotonic import constrain
-from automl.task.noisy_labels import expect_noise
-from automl.task.objectives import with_objectives
 from automl.task.prepare import TrainingData, prepare
+from automl.task.settings import TaskSettings
 from automl.task.table_validation import check_table, check_width
 from automl.task.unread_cells import warn_of_unread
 from automl.task.validation import python_number, table_errors
@@ -163,16 +161,11 @@ class BaseAutoML(
         guard = make_guard(self.guard)
         prepared = prepare(
             TrainingData(X, y, sample_weight, groups, time, gap, X_val, y_val, sample_weight_val, sensitive_features),
+            TaskSettings.of(self),
             classification=self._is_classifier,
-            scoring=self.scoring,
-            quantiles=self.quantiles,
-            cv=self.cv,
-            columns=self.columns,
-            positive_label=self.positive_label,
             holdout_share=None if guard is None else guard.share,
             random_state=seed,
         )
-        prepared = with_objectives(expect_noise(constrain(prepared, self), self), self.objectives)
         callback_tasks = CallbackTasks.begin(self, X, y, sample_weight, partial(unfinished_attributes, prepared))
         search_and_keep(self, prepared, budget, seed, partial(reading_milliseconds, X, prepared.reader), callback_tasks)
         if callback_tasks is not None:

@@ -40,6 +40,7 @@ def measure(name: str, table: pd.DataFrame, task: str, fold: int, seconds: float
     model.fit(train.drop(columns="target"), train["target"].astype(str).to_numpy())
     X, y = test.drop(columns="target"), test["target"].astype(str).to_numpy()
     record, losses = model._frontier, {}
+    assert record is not None, "each fit keeps the predictions of its ensemble"
     mean = np.tensordot(record.weights, record.predictions.astype(np.float64), 1)
     one_model = calibrate(record.y, mean, record.metric, record.sample_weight, record.random_state)
     forms = {"calibrated": model._ensemble.calibration, "plain": None, "one_model": one_model}

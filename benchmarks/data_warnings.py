@@ -34,6 +34,7 @@ from automl.checks.target import check_rare_classes, check_target_values
 from automl.checks.time_order import check_time_order
 from automl.checks.warning import DataWarning
 from automl.task.prepare import PreparedTask, TrainingData, prepare
+from automl.task.settings import TaskSettings
 from benchmarks.result_file import append_row, missing_cells
 from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks
 
@@ -91,7 +92,7 @@ def search(X: pd.DataFrame, y: pd.Series, task: str, trials: int, include: str, 
 
 def prepare_table(X: pd.DataFrame, y: pd.Series, task: str, cv: int | None = 3) -> PreparedTask:
     """Return the task that `search` has, or with None the task of the default folds."""
-    return prepare(TrainingData(X, y), classification=task != "regression", cv=cv, random_state=0)
+    return prepare(TrainingData(X, y), TaskSettings(cv=cv), classification=task != "regression", random_state=0)
 
 
 def warn_before(prepared: PreparedTask) -> tuple[list[DataWarning], dict[str, float]]:

@@ -103,7 +103,7 @@ def _measure(table: pd.DataFrame, change: str, seed: int, n_rows: int, adversari
     if changed is None:
         return None
     new, name = changed
-    model = SimpleNamespace(
+    model: Any = SimpleNamespace(
         _reader=reader, _rows=TrainingRows(reader.transform(old), np.empty(0)), _target_name="target"
     )
     started = time.process_time()

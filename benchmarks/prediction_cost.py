@@ -40,10 +40,7 @@ def compare(name: str, task_name: str, table: pd.DataFrame, run: Path, budget: f
     if not (run / "run.json").exists():
         kind = AutoMLRegressor if task_name == "regression" else AutoMLClassifier
         kind(time_budget=budget, n_jobs=cores, without=[name], random_state=0, verbose=0, store=run).fit(X, y)
-    prepared = prepare(
-        TrainingData(X, y, None, None), classification=task_name != "regression", scoring=None, cv=None,
-        holdout_share=None, random_state=0,
-    )  # fmt: skip
+    prepared = prepare(TrainingData(X, y, None, None), classification=task_name != "regression", random_state=0)
     task, artifacts, history = prepared.task, Artifacts(run), RunHistory(RunDirectory(run).read())
     trials, milliseconds = FinishedTrials(history, artifacts, task, 0), typical_cost(task, measured=True)
     Z, target = prepared.reader.transform(test.drop(columns="target")), test["target"]

@@ -19,6 +19,7 @@ from automl.execute.evaluate import evaluate
 from automl.guard import GuardMonitor, make_guard
 from automl.task.holdout import choose_holdout, split_holdout
 from automl.task.prepare import TrainingData, prepare
+from automl.task.settings import TaskSettings
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.history import RunHistory
@@ -78,7 +79,7 @@ def test_the_holdout_of_forward_chaining_folds_holds_the_newest_rows(folds):
     X, y = load_diabetes(return_X_y=True)
     cv = TimeSeriesSplit(4)
     cv = cv if folds is None else folds(list(cv.split(X)))
-    found = prepare(TrainingData(_as_frame(X), y), classification=False, cv=cv, holdout_share=0.1)
+    found = prepare(TrainingData(_as_frame(X), y), TaskSettings(cv=cv), classification=False, holdout_share=0.1)
     assert found.task.in_time_order
     assert list(found.positions) == list(range(398))  # of 442 rows
     newest = [397, 318, 239, 160] if folds is None else [397, 353, 265, 177]  # a splitter never sees the holdout rows
@@ -88,7 +89,7 @@ def test_the_holdout_of_forward_chaining_folds_holds_the_newest_rows(folds):
 @pytest.mark.parametrize("cv", [TimeSeriesSplit(10), TimeSeriesSplit(5, test_size=20), TimeSeriesSplit(5, gap=3)])
 def test_a_splitter_in_the_order_of_time_makes_whole_folds_beside_a_guard(cv):
     y = np.random.default_rng(0).normal(size=1000)
-    found = prepare(TrainingData(y[:, None], y), classification=False, cv=cv, holdout_share=0.1)
+    found = prepare(TrainingData(y[:, None], y), TaskSettings(cv=cv), classification=False, holdout_share=0.1)
     expected = list(cv.split(np.zeros(900)))[::-1]
     for (train, test), (own_train, own_test) in zip(expected, found.task.folds, strict=True):
         assert np.array_equal(train, own_train)
@@ -115,7 +116,7 @@ def test_fixed_rows_of_a_splitter_in_the_order_of_time_stay_the_same_beside_a_gu
     y = np.random.default_rng(0).normal(size=60)
     pairs = [(np.arange(20), np.arange(20, 40)), (np.arange(40), np.arange(40, 60))]
     cv = RowsOfOneTable(kind, pairs)
-    found = prepare(TrainingData(y[:, None], y), classification=False, cv=cv, holdout_share=0.1)
+    found = prepare(TrainingData(y[:, None], y), TaskSettings(cv=cv), classification=False, holdout_share=0.1)
     assert list(found.positions) == list(range(54))
     folds = found.task.folds
     assert [(len(train), list(test)) for train, test in folds] == [(40, [*range(40, 54)]), (20, [*range(20, 40)])]
@@ -127,7 +128,7 @@ def test_fixed_rows_of_a_splitter_stay_the_same_where_other_rows_follow_those_of
     groups[45:] = [45, 45, 45, 45, 46, 46, 46, 45, 45, 45, 46, 46, 46, 45, 45]
     cv = RowsOfOneTable("numbers", [(np.arange(20), np.arange(20, 40)), (np.arange(45), np.arange(45, 53))])
     data = TrainingData(y[:, None], y, groups=groups)
-    found = prepare(data, classification=False, cv=cv, holdout_share=0.1)
+    found = prepare(data, TaskSettings(cv=cv), classification=False, holdout_share=0.1)
     assert sorted(set(range(60)) - set(found.positions)) == [49, 50, 51, 55, 56, 57]  # the group of the newest rows
     assert [*found.positions[found.task.folds[0][1]]] == [45, 46, 47, 48, 52]
 
@@ -136,21 +137,22 @@ def test_a_guard_that_takes_a_fold_of_fixed_rows_is_refused():
     y = np.random.default_rng(0).normal(size=60)
     cv = RowsOfOneTable("numbers", [(np.arange(20), np.arange(20, 40)), (np.arange(40), np.arange(58, 60))])
     with pytest.raises(InvalidInputError, match="guard takes all training rows or all scored rows of a fold"):
-        prepare(TrainingData(y[:, None], y), classification=False, cv=cv, holdout_share=0.1)
+        prepare(TrainingData(y[:, None], y), TaskSettings(cv=cv), classification=False, holdout_share=0.1)
 
 
 def test_the_holdout_of_forward_chaining_folds_holds_whole_groups():
     y = np.random.default_rng(0).normal(size=60)
     data = TrainingData(y[:, None], y, groups=np.arange(60) // 5)
     cv = [(np.arange(n), np.arange(n, n + 20)) for n in (20, 40)]
-    found = prepare(data, classification=False, cv=cv, holdout_share=0.1)
+    found = prepare(data, TaskSettings(cv=cv), classification=False, holdout_share=0.1)
     assert list(found.positions) == list(range(55))
 
 
 def test_a_guard_that_takes_all_scored_rows_of_forward_chaining_folds_is_refused():
     X, y = load_diabetes(return_X_y=True)
+    settings = TaskSettings(cv=list(TimeSeriesSplit(20).split(X)))
     with pytest.raises(InvalidInputError, match=r"guard takes .* all scored rows of a fold; use a smaller share"):
-        prepare(TrainingData(X, y), classification=False, cv=list(TimeSeriesSplit(20).split(X)), holdout_share=0.1)
+        prepare(TrainingData(X, y), settings, classification=False, holdout_share=0.1)
 
 
 @pytest.mark.parametrize("given", [0, 0.6, -0.1, "often", True, Guard(2.0)])

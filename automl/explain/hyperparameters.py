@@ -22,15 +22,12 @@ from numpy.typing import NDArray
 from automl.ensemble.fitted_model import FittedModel
 from automl.errors import AutoMLError, InvalidInputError
 from automl.explain.parts import check_seed
+from automl.refit.known_traits import kept_traits
 from automl.search.surrogate import Forest, impute_inactive
 from automl.search.user_space import known_components, user_space
 from automl.search.vectors import VectorSpace
-from automl.task.monotonic import estimator_traits
-from automl.task.noisy_labels import with_noise
-from automl.task.training_losses import suited_traits
 from automl.trials.history import Observation, RunHistory
 from pipelines.catalog import CATALOG, OwnComponents, component_names, is_named
-from pipelines.component import task_type
 from pipelines.monotonic import allows_monotonic
 from pipelines.overrides import SpaceError
 from pipelines.space import build_space
@@ -75,12 +72,9 @@ def setting_label(name: str, kind: str) -> str:
 
 def search_space(estimator: FittedModel, seed: int) -> ConfigurationSpace:
     """Return the space of the search, as far as the fitted estimator shows it."""
-    ensemble = estimator._ensemble
     kept, frontier = vars(estimator).get("_rows"), vars(estimator).get("_frontier")
     weighted = any(getattr(known, "sample_weight", None) is not None for known in (kept, frontier))
-    traits = estimator._reader.traits(task_type(ensemble.n_classes), ensemble.n_classes, weighted)
-    traits = replace(estimator_traits(suited_traits(traits, estimator._metric), estimator), targets=ensemble.targets)
-    traits = with_noise(traits, estimator)
+    traits = kept_traits(estimator, weighted)
     include, own = component_names(estimator.include), known_components(estimator)
     if traits.monotonic:
         include, own = _as_searched(include, own, estimator.history_)

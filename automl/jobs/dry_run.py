@@ -23,8 +23,8 @@ from automl.jobs.job import Batch, Job, Resources, Table
 from automl.jobs.plain_estimators import refusal
 from automl.jobs.spec import read_batch
 from automl.jobs.tables import SplitData, load_object, read_data
-from automl.task.objectives import with_objectives
 from automl.task.prepare import TrainingData, prepare
+from automl.task.settings import TaskSettings
 
 
 @dataclass(frozen=True)
@@ -212,13 +212,11 @@ def _check_fit(job: Job, data: SplitData, batch: Batch, seen: set[str]) -> None:
     parameters = {**estimator.get_params(deep=False), "store": None}
     check_arguments(parameters, data.is_classification)
     guard = make_guard(parameters["guard"])
-    given = {name: parameters[name] for name in ("scoring", "cv", "columns")}
-    given |= {name: parameters.get(name) for name in ("positive_label", "quantiles")}
-    given["holdout_share"] = None if guard is None else guard.share
-    key = json.dumps([given, parameters["objectives"]], sort_keys=True, default=repr)
+    settings, share = TaskSettings.of(estimator), None if guard is None else guard.share
+    key = json.dumps([vars(settings), share], sort_keys=True, default=repr)
     if key not in seen:
         known = TrainingData(data.X, data.y, **data.fit_arguments)
-        with_objectives(prepare(known, classification=data.is_classification, **given), parameters["objectives"])
+        prepare(known, settings, classification=data.is_classification, holdout_share=share)
     seen.add(key)
 
 

@@ -27,6 +27,7 @@ from automl.meta.records import provenance, record_evaluation, record_task
 from automl.task import validation
 from automl.task.files import read_table
 from automl.task.prepare import TrainingData, prepare
+from automl.task.settings import TaskSettings
 from automl.task.splits import Fold
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
@@ -304,7 +305,9 @@ def _make_task(
     X: pd.DataFrame, y: pd.Series, table: BenchmarkTable, protocol: MeasurementProtocol, cv: Any = None
 ) -> Task:
     classification = table.is_classification
-    return prepare(TrainingData(X, y), classification=classification, cv=cv, random_state=protocol.seed).task
+    return prepare(
+        TrainingData(X, y), TaskSettings(cv=cv), classification=classification, random_state=protocol.seed
+    ).task
 
 
 def _describe(table: BenchmarkTable, protocol: MeasurementProtocol) -> Mapping[str, float]:

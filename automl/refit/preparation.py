@@ -12,16 +12,15 @@ from numpy.typing import NDArray
 
 from automl.ensemble.fitted_model import FittedModel
 from automl.errors import InvalidInputError
+from automl.refit.known_traits import known_traits
 from automl.refit.new_rows import check_classes, check_time_column, known_kinds, take_columns
-from automl.task.monotonic import constrain
-from automl.task.noisy_labels import expect_noise
 from automl.task.ordered_classes import ordered_target
 from automl.task.own_objects import check_loaded
 from automl.task.prepare import PreparedTask, TrainingData, prepare
+from automl.task.settings import TaskSettings
 from automl.task.several_targets import check_targets, take_targets
 from automl.task.split_arguments import time_of_refit
 from automl.task.table_validation import check_table
-from automl.task.training_losses import suited_traits
 from automl.task.validation import check_target, read_target
 
 _SEEDS = 2**30
@@ -66,16 +65,18 @@ def prepare_new_rows(
         data = replace(data, y=ordered_target(read_target(data.y, X), estimator.classes_, estimator._metric.ranks))
     time, gap = time_of_refit(vars(estimator).get("_split_arguments", {}), data.time)
     check_time_column(time, given, X)
+    settings = TaskSettings(
+        scoring=estimator.scoring,
+        quantiles=estimator._ensemble.quantiles or None,  # the parameter may have been set since fit
+        columns=known_kinds(estimator._reader, X),
+        positive_label=estimator.positive_label,
+    )
     for number, cv in enumerate(folds):
         try:
             prepared = prepare(
                 replace(data, X=X, time=time, gap=0 if time is None else gap),
+                replace(settings, cv=cv),
                 classification=estimator._is_classifier,
-                scoring=estimator.scoring,
-                quantiles=estimator._ensemble.quantiles or None,  # the parameter may have been set since fit
-                cv=cv,
-                columns=known_kinds(estimator._reader, X),
-                positive_label=estimator.positive_label,
                 holdout=holdout,
                 random_state=seed_of(estimator),
             )
@@ -86,8 +87,8 @@ def prepare_new_rows(
     # The members keep their losses and their transforms of the target.
     known, task = estimator._metric, prepared.task
     metric = replace(task.metric, losses=known.losses, target_transforms=known.target_transforms)
-    task = replace(task, metric=metric, traits=suited_traits(task.traits, metric))
-    return expect_noise(constrain(replace(prepared, task=task), estimator), estimator), X
+    task = replace(task, metric=metric, traits=known_traits(estimator, task.traits, prepared.reader))
+    return replace(prepared, task=task), X
 
 
 def _check_target(estimator: FittedModel, y: Any, X: Any) -> None:

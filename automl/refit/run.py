@@ -30,6 +30,7 @@ from automl.execute.catalog import make_executor
 from automl.execute.processes import warm_up
 from automl.interruption import unless_interrupted
 from automl.refit.evaluation import COLUMNS, evaluate, of_fold_models
+from automl.refit.known_traits import kept_traits
 from automl.refit.members import FitFacts, facts_from_folds, replace_models, run_trials, train_on_all_rows
 from automl.refit.model import RefitModel
 from automl.refit.new_rows import keep_reasons
@@ -38,12 +39,10 @@ from automl.refit.report import RefitReport
 from automl.refit.rows import TrainingRows, get_rows
 from automl.search.user_space import known_components, user_space
 from automl.task.dummy import constant_of_model
-from automl.task.monotonic import estimator_traits
 from automl.task.prepare import PreparedTask, TrainingData
 from automl.task.scorers import take_rows
 from automl.task.split_arguments import time_of_refit
 from automl.task.task import Task
-from automl.task.training_losses import suited_traits
 from automl.task.validation import python_number
 from automl.trials.artifacts import Artifacts
 from automl.trials.disk_space import disk_errors
@@ -51,7 +50,6 @@ from automl.trials.temporary_folder import temporary_folder
 from automl.trials.trial import FoldResult, Trial
 from pipelines.build import fits_together
 from pipelines.catalog import missing_for_training
-from pipelines.component import task_type
 from pipelines.configuration import Configuration
 from pipelines.libraries import install
 from pipelines.overrides import SpaceError
@@ -196,11 +194,8 @@ def train_on_kept_rows(estimator: RefitModel, deadline: float = float("inf")) ->
         If no configuration could be trained.
     """
     rows, ensemble = get_rows(getattr(estimator, "_rows", None)), estimator._ensemble
-    traits = estimator._reader.traits(
-        task_type(ensemble.n_classes), ensemble.n_classes, rows.sample_weight is not None, len(rows.y)
-    )
+    traits = kept_traits(estimator, rows.sample_weight is not None, len(rows.y))
     traits, metric = with_offsets(traits, rows.X), estimator._metric
-    traits = replace(estimator_traits(suited_traits(traits, metric), estimator), targets=ensemble.targets)
     task = Task(rows.X, rows.y, traits, metric, (), rows.sample_weight, rows.groups)
     facts = _known_facts(estimator, rows.train_shares)
     ordered = sorted(ensemble.bags, key=lambda bag: -bag.weight)

@@ -10,7 +10,6 @@ import numpy as np
 
 from automl.errors import InvalidInputError, check_names
 from automl.task.positive_class import positive_code
-from automl.task.prepare import PreparedTask
 from automl.task.validation import is_whole_number
 from pipelines.component import TableTraits
 from pipelines.losses import SQUARED_ERROR
@@ -99,18 +98,3 @@ def monotonic_traits(
         return traits
     losses = traits.losses if traits.is_classification else (SQUARED_ERROR,)
     return replace(traits, monotonic=tuple(constraints), losses=losses)
-
-
-def constrain(prepared: PreparedTask, estimator: Any) -> PreparedTask:
-    """Return a task with the constraints of an estimator's argument `monotonic`; see `monotonic_traits`."""
-    given, positive = getattr(estimator, "monotonic", None), estimator.positive_label
-    if not given:
-        return prepared
-    traits = monotonic_traits(prepared.task.traits, prepared.reader, given, prepared.classes, positive)
-    return replace(prepared, task=replace(prepared.task, traits=traits))
-
-
-def estimator_traits(traits: TableTraits, estimator: Any) -> TableTraits:
-    """Return the traits of a fitted estimator's table with the constraints of its argument `monotonic`."""
-    given, positive = getattr(estimator, "monotonic", None), estimator.positive_label
-    return monotonic_traits(traits, estimator._reader, given, getattr(estimator, "classes_", None), positive)

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
-from automl.task.prepare import PreparedTask
 from pipelines.component import TableTraits
 
 # Losses of regression for which a wrong number counts with its distance, and not with the square of it.
 _ROBUST_LOSSES = ("huber", "absolute_error")
 
 
-def expect_noise(prepared: PreparedTask, estimator: Any) -> PreparedTask:
-    """Return a task with the traits for an estimator's argument `noisy_labels`; see `with_noise`."""
-    return replace(prepared, task=replace(prepared.task, traits=with_noise(prepared.task.traits, estimator)))
-
-
-def with_noise(traits: TableTraits, estimator: Any) -> TableTraits:
-    """Return the traits of a table whose labels are noisy, if an estimator says so.
+def with_noise(traits: TableTraits, noisy_labels: bool) -> TableTraits:
+    """Return the traits of a table whose labels are noisy, if the user says so.
 
     Classification then gets the step cleaning, and networks get robust losses. Regression may be trained with robust
     losses whatever the metric is, except for monotonic columns, quantiles and several targets, whose loss is fixed.
     """
-    if not getattr(estimator, "noisy_labels", False):  # models of earlier versions have no such argument
+    if not noisy_labels:
         return traits
     if traits.is_classification or traits.monotonic or traits.quantiles or traits.targets is not None:
         return replace(traits, noisy_labels=True)

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from automl.errors import InvalidInputError, check_names
-from automl.task.prepare import PreparedTask
 from automl.task.sensitive import DIFFERENCES
+from automl.task.task import Task
 
 SCORE, MILLISECONDS, MEGABYTES = "score", "milliseconds", "megabytes"
 OBJECTIVES = (SCORE, MILLISECONDS, MEGABYTES, *DIFFERENCES)
@@ -61,7 +61,7 @@ def check_objectives(objectives: Any, searcher: Any, is_sampler: bool = False) -
         )
 
 
-def with_objectives(prepared: PreparedTask, objectives: Any) -> PreparedTask:
+def with_objectives(task: Task, objectives: Any) -> Task:
     """Return a task with the objectives beside the score.
 
     Raises
@@ -72,19 +72,19 @@ def with_objectives(prepared: PreparedTask, objectives: Any) -> PreparedTask:
     """
     further = further_objectives(objectives)
     if not further:
-        return prepared
-    if prepared.task.trains_at_last:
+        return task
+    if task.trains_at_last:
         raise InvalidInputError(
             "objectives needs the score alone where the rows are in the order of time or validation rows are given, "
             "because then there is no frontier_ from which to choose; leave out objectives, or use "
             "max_predict_milliseconds and max_model_megabytes"
         )
     if unfair := [name for name in further if name in DIFFERENCES]:
-        if prepared.task.traits.n_classes != 2 or prepared.task.traits.targets is not None:
+        if task.traits.n_classes != 2 or task.traits.targets is not None:
             raise InvalidInputError(f"objectives: {unfair[0]!r} is for one target with two classes; leave it out")
-        if prepared.task.sensitive is None:
+        if task.sensitive is None:
             raise InvalidInputError(
                 f"objectives: {unfair[0]!r} compares groups of rows; pass them to fit, for example "
                 "sensitive_features=X['sex']"
             )
-    return replace(prepared, task=replace(prepared.task, objectives=further))
+    return replace(task, objectives=further)

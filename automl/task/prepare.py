@@ -15,11 +15,15 @@ from automl.task import validation
 from automl.task.holdout import choose_holdout, split_holdout, why_not_scored
 from automl.task.metric_domain import adapt_metric
 from automl.task.metrics import Metric, make_metric, ordered_metric
+from automl.task.monotonic import monotonic_traits
+from automl.task.noisy_labels import with_noise
+from automl.task.objectives import with_objectives
 from automl.task.ordered_classes import NAMES as ORDERED_NAMES
 from automl.task.ordered_classes import ranks_of
 from automl.task.quantiles import check_quantiles, quantiles_metric
 from automl.task.scorers import take_rows
 from automl.task.sensitive import SensitiveFeatures, check_score_names, read_sensitive_features, take_sensitive
+from automl.task.settings import DEFAULTS, TaskSettings
 from automl.task.several_metrics import named_scorers, recorded_metric
 from automl.task.several_targets import (
     CheckedTarget,
@@ -117,13 +121,9 @@ class PreparedTask:
 
 def prepare(
     data: TrainingData,
+    settings: TaskSettings = DEFAULTS,
     *,
     classification: bool,
-    scoring: Any = None,
-    quantiles: Any = None,
-    cv: Any = None,
-    columns: Mapping[Any, str] | None = None,
-    positive_label: Any = None,
     holdout_share: float | None = None,
     holdout: NDArray[np.bool_] | None = None,
     random_state: int = 0,
@@ -132,17 +132,8 @@ def prepare(
 
     Parameters
     ----------
-    scoring : str, callable, list or dict, optional
-        A scikit-learn scorer or its name, or several, of which the first decides; the default of the task type when
-        None.
-    quantiles : sequence of float, optional
-        Levels of the quantiles to predict, in place of a scorer.
-    cv : int, splitter or iterable, optional
-        Folds as in scikit-learn; chosen by the number of rows when None.
-    columns : mapping, optional
-        Kinds of some columns of the table, as the parameter of the estimators.
-    positive_label : label, optional
-        The class of interest of two classes, for scorers of one class.
+    settings : TaskSettings
+        The parameters of the estimator that decide about its task.
     holdout_share : float, optional
         Share of the rows that neither the search nor the ensemble may see.
     holdout : ndarray of bool of shape (n_samples,), optional
@@ -155,8 +146,9 @@ def prepare(
     InvalidInputError
         If the table, the target or an argument cannot be used.
     """
+    cv, positive_label = settings.cv, settings.positive_label
     rows, target = _read_rows(data, cv, classification, positive_label)
-    classes, layout, levels = target.classes, target.layout, check_quantiles(quantiles)
+    classes, layout, levels = target.classes, target.layout, check_quantiles(settings.quantiles)
     if levels and layout is not None:
         raise InvalidInputError(
             f"quantiles are for one target, but y has {layout.n_targets}; fit one model for each target"
@@ -172,14 +164,14 @@ def prepare(
     holdout = _holdout(rows, request, holdout_share, holdout)
     if holdout is not None and hasattr(cv, "split") and is_forward_chaining(request.cv):
         request = replace(request, cv=_folds_before(replace(request, cv=cv), request.cv, holdout))
-    reader = TableReader(columns=columns)
+    reader = TableReader(columns=settings.columns)
     with validation.table_errors():
         if holdout is None:
             table = reader.fit_transform(rows.X)
         else:
             table = reader.fit(take_rows(rows.X, np.flatnonzero(~holdout))).transform(rows.X)
     ranks = () if classes is None or layout is not None else ranks_of(data.y, np.asarray(classes))
-    scorers = named_scorers(scoring)
+    scorers = named_scorers(settings.scoring)
     check_score_names(scorers, rows.sensitive)
     metric, *others = (_metric_of(s, rows, target, levels, ranks, positive_label) for s in scorers.values())
     recorded = tuple(map(recorded_metric, [*scorers][1:], others))
@@ -208,11 +200,18 @@ def prepare(
         if holdout_share is not None:
             _check_guard(task)
         positions = kept if positions is None else positions[kept]
+    task = _with_arguments(task, settings, reader, classes)
     arguments = split_arguments(
         data.time, data.gap, data.X_val, data.sensitive_features, data.groups, data.sample_weight
     )
     name = _target_name(data.y) if layout is None else ", ".join(layout.names)
     return PreparedTask(task, reader, classes, name, positions, arguments)
+
+
+def _with_arguments(task: Task, settings: TaskSettings, reader: TableReader, classes: Any) -> Task:
+    """Return a task with its monotonic columns, its noisy labels and its objectives beside the score."""
+    traits = monotonic_traits(task.traits, reader, settings.monotonic, classes, settings.positive_label)
+    return with_objectives(replace(task, traits=with_noise(traits, settings.noisy_labels)), settings.objectives)
 
 
 @dataclass(frozen=True)

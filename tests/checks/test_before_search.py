@@ -12,11 +12,12 @@ from sklearn.model_selection import TimeSeriesSplit
 from automl.checks.data_checks import DataChecks
 from automl.checks.equal_rows import count_equal, number_equal_rows
 from automl.task.prepare import TrainingData, prepare
+from automl.task.settings import TaskSettings
 
 
 def find(X, y, classification=True, groups=None, weight=None, **arguments):
     """Return the warnings before the search, and the lines of the log."""
-    prepared = prepare(TrainingData(X, y, weight, groups), classification=classification, **arguments)
+    prepared = prepare(TrainingData(X, y, weight, groups), TaskSettings(**arguments), classification=classification)
     lines = []
     checks = DataChecks(prepared, lines.append)
     checks.before_search()

@@ -13,6 +13,7 @@ from automl.ensemble.loading import ModelLoader
 from automl.ensemble.selection import Member
 from automl.search.budget import Budget
 from automl.task.prepare import TrainingData, prepare
+from automl.task.settings import TaskSettings
 from automl.trials.artifacts import Artifacts
 from automl.trials.history import RunHistory
 from automl.trials.run_directory import RunDirectory
@@ -43,7 +44,7 @@ def test_fit_ends_in_time_although_models_are_read_slowly(monkeypatch):
 def test_models_that_take_no_time_to_read_are_read_after_the_deadline_too(tmp_path):
     settings = {**FAST, "include": ["decision_tree"], "max_trials": 1, "cv": 5, "store": tmp_path / "run"}
     AutoMLClassifier(**settings).fit(X, Y)
-    prepared = prepare(TrainingData(X, Y, None, None), classification=True, cv=5)
+    prepared = prepare(TrainingData(X, Y, None, None), TaskSettings(cv=5), classification=True)
     history, artifacts = RunHistory(RunDirectory(tmp_path / "run").read()), Artifacts(tmp_path / "run")
     loader = ModelLoader(artifacts, prepared.task, Budget(60.0), 25, 0)
     members = [Member(evaluation, 1.0) for evaluation in history.evaluations.values()]
@@ -54,7 +55,7 @@ def test_models_that_take_no_time_to_read_are_read_after_the_deadline_too(tmp_pa
 def test_a_model_that_cannot_be_read_in_time_is_left_out_for_one_that_can(tmp_path, monkeypatch):
     settings = {**FAST, "include": ["decision_tree"], "max_trials": 2, "cv": 2, "store": tmp_path / "run"}
     AutoMLClassifier(**settings).fit(X, Y)
-    prepared = prepare(TrainingData(X, Y, None, None), classification=True, cv=2)
+    prepared = prepare(TrainingData(X, Y, None, None), TaskSettings(cv=2), classification=True)
     history, artifacts = RunHistory(RunDirectory(tmp_path / "run").read()), Artifacts(tmp_path / "run")
     heavy, light = history.evaluations.values()
     monkeypatch.setattr(Artifacts, "model_bytes", lambda self, c, fold: 10**10 if c == heavy.configuration else 10**4)
@@ -67,7 +68,7 @@ def test_a_model_that_cannot_be_read_in_time_is_left_out_for_one_that_can(tmp_pa
 def test_the_members_of_a_later_session_are_chosen_by_the_seconds_of_this_session(tmp_path):
     settings = {**FAST, "include": ["decision_tree"], "max_trials": 1, "cv": 2, "store": tmp_path / "run"}
     AutoMLClassifier(**settings).fit(X, Y)
-    prepared = prepare(TrainingData(X, Y, None, None), classification=True, cv=2)
+    prepared = prepare(TrainingData(X, Y, None, None), TaskSettings(cv=2), classification=True)
     history, chosen = RunHistory(RunDirectory(tmp_path / "run").read()), []
     for used in (3_610.0, 3_850.0):
         budget = Budget(3_900.0, started=time.monotonic() - used, earlier=3_600.0)

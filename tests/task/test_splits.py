@@ -9,6 +9,7 @@ from sklearn.model_selection import KFold, LeaveOneOut, TimeSeriesSplit
 from automl.errors import InvalidInputError
 from automl.task.metrics import make_metric
 from automl.task.prepare import TrainingData, prepare
+from automl.task.settings import TaskSettings
 from automl.task.splits import SplitRequest, make_folds
 
 
@@ -134,7 +135,7 @@ TEN = np.arange(10.0)
 def test_the_error_for_folds_by_time_or_validation_rows_says_what_to_do_with_these_rows(data, arguments, message):
     data = data(X=TEN[:, None], y=TEN)
     with pytest.raises(InvalidInputError, match=f"[^;]*; {message} choose another scoring$"):
-        prepare(data, classification=False, scoring="r2", **arguments)
+        prepare(data, TaskSettings(scoring="r2", **arguments), classification=False)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +148,7 @@ def test_the_error_for_folds_by_time_or_validation_rows_says_what_to_do_with_the
 def test_the_error_for_classes_by_time_or_validation_rows_says_which_rows_lack_a_class(data, message):
     data = data(X=TEN[:, None], y=np.repeat([0, 1], [8, 2]))
     with pytest.raises(InvalidInputError, match=f"[^;]*; {message} choose another scoring$"):
-        prepare(data, classification=True, scoring="roc_auc")
+        prepare(data, TaskSettings(scoring="roc_auc"), classification=True)
 
 
 def test_rows_with_weight_are_spread_evenly_over_the_folds():

@@ -8,6 +8,7 @@ import pytest
 
 from automl.errors import InvalidInputError
 from automl.task.prepare import TrainingData, prepare
+from automl.task.settings import TaskSettings
 
 N = 120
 DAYS = pd.date_range("2024-01-01", periods=N, freq="D")
@@ -18,10 +19,11 @@ def table(n=N):
     return pd.DataFrame({"a": rng.normal(size=n), "b": rng.normal(size=n)})
 
 
-def prepared(time, gap=0, groups=None, y=None, classification=False, **arguments):
+def prepared(time, gap=0, groups=None, y=None, classification=False, holdout_share=None, **arguments):
     X = table()
     y = X["a"] + 1 if y is None else y
-    return prepare(TrainingData(X, y, groups=groups, time=time, gap=gap), classification=classification, **arguments)
+    data, settings = TrainingData(X, y, groups=groups, time=time, gap=gap), TaskSettings(**arguments)
+    return prepare(data, settings, classification=classification, holdout_share=holdout_share)
 
 
 def folds_in_table(found):
