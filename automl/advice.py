@@ -21,10 +21,10 @@ from automl.search.budget import Budget
 from automl.search.initial import Start
 from automl.search.simulation import SearchPlan
 from automl.search_setup import RunSettings, SearchSetup, make_limits, make_space, make_start
+from automl.table_files.target import TaskName, guess_task
 from automl.task.metric_words import MetricWords
 from automl.task.prepare import PreparedTask, TrainingData, prepare
 from automl.task.settings import TaskSettings
-from automl.task.target import TaskName, guess_task
 from automl.task.task import Task
 from automl.task.validation import python_number
 from automl.trials.initial_design import SimilarDataset

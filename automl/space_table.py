@@ -14,8 +14,8 @@ from ConfigSpace.hyperparameters import CategoricalHyperparameter, IntegerHyperp
 from automl.errors import InvalidInputError, check_names
 from automl.search.own_components import read_components
 from automl.search.user_space import check_components, read_space
+from automl.table_files.target import TaskName, guess_task
 from automl.task.prepare import TrainingData, prepare
-from automl.task.target import TaskName, guess_task
 from pipelines.catalog import CATALOG, OwnComponents, component_names
 from pipelines.component import TableTraits
 from pipelines.overrides import SpaceError

@@ -75,6 +75,7 @@ ORDER = {
         "markdown",
         "paired_test",
         "interruption",
+        "table_files",
         "task",
         "trials",
         "execute",

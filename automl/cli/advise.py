@@ -25,8 +25,8 @@ from automl.cli.support import (
 from automl.cli.values import parse_columns, parse_cv, parse_scoring
 from automl.fit_log import WORDING
 from automl.plurals import plural, short_number
+from automl.table_files.target import TaskName, split_targets
 from automl.task.metric_words import MetricWords
-from automl.task.target import TaskName, split_targets
 
 if TYPE_CHECKING:
     from automl.advice import Advice
@@ -65,7 +65,7 @@ def advise(
     """Say what is in a table, what a search would do with it, and what more seconds would gain. Nothing is trained."""
     with messages_on_stderr(0):
         from automl.advice import advise as make_advice
-        from automl.task.files import read_table
+        from automl.table_files.reading import read_table
 
         options = file_options(encoding, separator, decimal, sheet)
         X, y = split_targets(read_table(table, options, target=[target]), [target], table, "--target")

@@ -34,13 +34,13 @@ from automl.cli.support import (
 )
 from automl.cli.values import parse_columns
 from automl.errors import InvalidInputError, NothingFittedError, check_names
-from automl.task.target import TaskName, find_label, guess_task, split_target, split_targets
+from automl.table_files.target import TaskName, find_label, guess_task, split_target, split_targets
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from automl.comparison.cross_validation import NestedResult
-    from automl.task.text_files import FileOptions
+    from automl.table_files.text import FileOptions
 
 _FOLDS = "Outer folds"  # a group of options in --help
 _STORES = "folds"  # folder below the output that holds the fold store of each table
@@ -221,7 +221,7 @@ def _request(path: Path, options: _Options) -> Any:
     """Return the arguments of nested cross-validation for one table."""
     from automl.comparison.contenders import CONTENDERS, ContenderSettings, make_contenders
     from automl.comparison.plan import Request
-    from automl.task.files import read_table
+    from automl.table_files.reading import read_table
 
     whole = read_table(path, options.file, target=options.target)
     X, y = split_targets(whole, [options.target], path, "--target")

@@ -17,7 +17,7 @@ import pandas as pd
 from automl.cli.support import write_message
 from automl.errors import InvalidInputError, UnreadCellsWarning
 from automl.plurals import plural
-from automl.task.files import Chunk, read_chunks
+from automl.table_files.reading import Chunk, read_chunks
 from automl.task.unread_cells import describe_unread
 from pipelines.table.cells import TableError, UnreadCells, find_unread, holds_numbers, is_placeholder
 from pipelines.table.raw import column_series
@@ -25,7 +25,7 @@ from pipelines.table.similar_names import may_be_renamed
 
 if TYPE_CHECKING:
     from automl.base import BaseAutoML
-    from automl.task.text_files import FileOptions
+    from automl.table_files.text import FileOptions
     from pipelines.table.columns import Column
 
 _LINE_EVERY = 10.0  # seconds between the lines of the progress where standard error is no terminal

@@ -47,7 +47,7 @@ from automl.cli.values import (
 )
 from automl.errors import InvalidInputError
 from automl.plurals import plural
-from automl.task.target import TaskName, find_label, guess_task
+from automl.table_files.target import TaskName, find_label, guess_task
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -75,7 +75,7 @@ def predict(
     options = file_options(encoding, separator, decimal, sheet)
     with messages_on_stderr(1):
         from automl.cli.chunks import ChunkedTable, show_rows
-        from automl.task.table_writer import check_output, open_writer
+        from automl.table_files.writing import check_output, open_writer
 
         if out is not None:
             check_file("--out", out)

@@ -29,7 +29,7 @@ from automl.cli.support import (
 
 if TYPE_CHECKING:
     from automl.base import BaseAutoML
-    from automl.task.text_files import FileOptions
+    from automl.table_files.text import FileOptions
 
 
 def retune(

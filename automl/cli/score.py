@@ -25,7 +25,7 @@ from automl.cli.support import (
 from automl.cli.true_values import true_values
 from automl.errors import InvalidInputError
 from automl.plurals import plural, short_number
-from automl.task.target import find_label
+from automl.table_files.target import find_label
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from automl.base import BaseAutoML
     from automl.cli.chunks import ChunkedTable
     from automl.cli.metrics import Scored
-    from automl.task.files import Chunk
+    from automl.table_files.reading import Chunk
 
 
 def score(
@@ -183,7 +183,7 @@ def _guess_target(estimator: BaseAutoML, path: Path, options: Any) -> str:
     InvalidInputError
         If there is not exactly one such column, or the table holds no row.
     """
-    from automl.task.files import read_chunks
+    from automl.table_files.reading import read_chunks
 
     first = next(read_chunks(path, 1, options), None)
     if first is None:

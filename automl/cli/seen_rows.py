@@ -15,7 +15,7 @@ from automl.refit.rows import find_rows
 if TYPE_CHECKING:
     from automl.base import BaseAutoML
     from automl.cli.chunks import ChunkedTable
-    from automl.task.files import Chunk
+    from automl.table_files.reading import Chunk
 
 
 class SeenRows:

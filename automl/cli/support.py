@@ -15,13 +15,13 @@ import typer
 
 from automl.errors import FoldFailedWarning, InvalidInputError, RareClassWarning, UnreadCellsWarning
 from automl.fit_log import WORDING
-from automl.task.target import TaskName, split_target
+from automl.table_files.target import TaskName, split_target
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from automl.base import BaseAutoML
-    from automl.task.text_files import FileOptions
+    from automl.table_files.text import FileOptions
 
 TRUSTED = "AUTOML_TRUSTED"  # environment variable
 TablePath = Annotated[
@@ -138,7 +138,7 @@ POSITIVE_HELP = (
 
 def file_options(encoding: str | None, separator: str | None, decimal: str | None, sheet: str | None) -> FileOptions:
     """Return the options of a file with a table, as they were typed."""
-    from automl.task.text_files import FileOptions
+    from automl.table_files.text import FileOptions
 
     options = FileOptions(encoding, "\t" if separator == "\\t" else separator, decimal, sheet)
     options.check()
@@ -191,9 +191,9 @@ def write_message(verbose: int, text: str) -> None:
 
 def read_labeled(estimator: BaseAutoML, path: Path, targets: Sequence[str], options: FileOptions) -> tuple[Any, Any]:
     """Return the table in a file and its target, or its targets, with the labels of a fitted estimator."""
-    from automl.task.files import read_table
+    from automl.table_files.reading import read_table
+    from automl.table_files.target import split_targets
     from automl.task.ordered_classes import named_like
-    from automl.task.target import split_targets
 
     X, y = split_targets(read_table(path, options, target=targets), targets, path, "--target")
     return X, named_like(y, estimator.classes_) if estimator._metric.ranks else y

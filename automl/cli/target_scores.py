@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from automl.base import BaseAutoML
     from automl.cli.chunks import ChunkedTable
     from automl.cli.metrics import Scored
-    from automl.task.files import Chunk
+    from automl.table_files.reading import Chunk
 
 
 def score_targets(

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from automl.cli.support import split_names, split_weight_and_groups
 from automl.errors import InvalidInputError
-from automl.task.target import TaskName, split_target, split_targets
+from automl.table_files.target import TaskName, split_target, split_targets
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from automl.task.text_files import FileOptions
+    from automl.table_files.text import FileOptions
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def read_training_rows(
     InvalidInputError
         If a file cannot be read or lacks a column, or if an option cannot be used.
     """
-    from automl.task.files import read_table
+    from automl.table_files.reading import read_table
     from automl.task.ordered_classes import named_like
     from automl.task.sensitive import sensitive_columns
 

@@ -248,7 +248,7 @@ def _list_of(names: str | list[str]) -> list[str]:
 
 def _check_reading(kind: Kind, keys: Mapping[str, Any], entry: str) -> None:
     """Check the keys that describe a file."""
-    from automl.task.text_files import FileOptions
+    from automl.table_files.text import FileOptions
 
     given = {key: str(keys[key]) for key in FILE_KEYS if key in keys}
     if given and kind != "path":
@@ -260,7 +260,7 @@ def _check_reading(kind: Kind, keys: Mapping[str, Any], entry: str) -> None:
 
 
 def _files(pattern: str, entry: str, folder: Path) -> list[str]:
-    from automl.task.files import check_ending
+    from automl.table_files.reading import check_ending
 
     if not glob.has_magic(pattern):
         found = [pattern] if (folder / pattern).exists() else []

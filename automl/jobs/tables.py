@@ -18,12 +18,12 @@ from sklearn.model_selection import train_test_split
 from automl.errors import InvalidInputError
 from automl.jobs.folders import LockedError, lock
 from automl.jobs.job import Table
-from automl.task.files import read_table
+from automl.table_files.reading import read_table
+from automl.table_files.target import TaskName, guess_task, split_targets
+from automl.table_files.text import FileOptions
 from automl.task.ordered_classes import named_like, with_order
 from automl.task.sensitive import sensitive_columns
 from automl.task.several_targets import n_targets_of
-from automl.task.target import TaskName, guess_task, split_targets
-from automl.task.text_files import FileOptions
 from automl.task.time_folds import newest_rows
 from automl.task.time_order import read_time_order
 from automl.task.validation_rows import join_tables

@@ -24,8 +24,8 @@ from automl.execute.machine import available_cpus, default_memory_limit
 from automl.execute.processes import warm_up
 from automl.meta.design import dominated
 from automl.meta.records import provenance, record_evaluation, record_task
+from automl.table_files.reading import read_table
 from automl.task import validation
-from automl.task.files import read_table
 from automl.task.prepare import TrainingData, prepare
 from automl.task.settings import TaskSettings
 from automl.task.splits import Fold

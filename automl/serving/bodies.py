@@ -17,8 +17,8 @@ from automl.plurals import plural
 from automl.serving.cells import Cells
 from automl.serving.errors import UNREADABLE, CellError, RequestError, quote, refuse_cells
 from automl.serving.model import Predictions, ServedModel
+from automl.table_files.text import find_decimal
 from automl.task.quantiles import level_name
-from automl.task.text_files import find_decimal
 
 JSON = "application/json"
 CSV = "text/csv"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from automl.serving.errors import CellError, refuse_cells, shorten
 from automl.serving.model import ServedColumn, ServedModel
-from automl.task.text_files import has_other_sign, with_point
+from automl.table_files.text import has_other_sign, with_point
 from pipelines.table.cells import TableError, is_placeholder, level_text
 from pipelines.table.columns import CategoryReader
 

@@ -10,8 +10,8 @@ import pytest
 
 from automl.cli.chunks import ChunkedTable
 from automl.errors import InvalidInputError
-from automl.task.files import read_table
-from automl.task.text_files import FileOptions
+from automl.table_files.reading import read_table
+from automl.table_files.text import FileOptions
 from automl.task.validation import table_errors
 from pipelines.table.reader import TableReader
 

@@ -36,7 +36,7 @@ def folder(tmp_path_factory):
     [
         ("automl.base.prepare", ["fit", "table.csv", "--target", "price", "--out", "new"], UNSAVED),
         ("automl.run._prepare_search", ["fit", "table.csv", "--target", "price", "--out", "new"], UNSAVED),
-        ("automl.task.files.read_table", ["fit", "table.csv", "--target", "price", "--out", "new"], UNSAVED),
+        ("automl.table_files.reading.read_table", ["fit", "table.csv", "--target", "price", "--out", "new"], UNSAVED),
         ("automl.base.refit", ["refit", "model", "--train", "table.csv", "--target", "price", "--out", "new"], UNSAVED),
         ("automl.retune.methods.retune", ["retune", "model", "table.csv", "--out", "new"], UNSAVED),
         ("automl.base.BaseAutoML._predict", ["predict", "model", "table.csv", "--out", "new.csv"], PLAIN),

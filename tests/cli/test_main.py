@@ -20,8 +20,8 @@ from sklearn.metrics import accuracy_score, r2_score
 
 import automl
 from automl.errors import InvalidInputError
-from automl.task.files import read_table
-from automl.task.table_writer import write_table
+from automl.table_files.reading import read_table
+from automl.table_files.writing import write_table
 from tests.factories import edit_manifest
 
 QUICK = ["--max-trials", "2", "--time-budget", "60", "--n-jobs", "1", "--seed", "0"]

@@ -18,8 +18,8 @@ from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error, roc_a
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
 from automl.cli import chunks, predict, score
-from automl.task.files import read_table
-from automl.task.table_writer import write_table
+from automl.table_files.reading import read_table
+from automl.table_files.writing import write_table
 
 MODELS = cache(load)
 FAST = {"time_budget": None, "max_trials": 1, "n_jobs": 1, "cv": 2, "verbose": 0, "random_state": 0}

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from automl import AutoMLRegressor
-from automl.task import files
+from automl.table_files import reading
 from tests.factories import FAST
 
 NO_ROW = "'none.csv' holds no row below its header; add rows, or name another file"
@@ -86,7 +86,7 @@ def test_a_folder_that_takes_no_file_is_an_error_before_the_work(call, folder, m
 @pytest.mark.parametrize("words", ["--time-budget -1", "--scoring accuracies", "--include nothing", "--searcher none"])
 def test_a_wrong_parameter_is_an_error_before_the_table_is_read(call, folder, monkeypatch, words):
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(files, "read_table", lambda *arguments, **named: pytest.fail("the table has been read"))
+    monkeypatch.setattr(reading, "read_table", lambda *arguments, **named: pytest.fail("the table has been read"))
     code, _, err = call("fit", "t.csv", "--target", "y", "--task", "regression", "--out", "new", *words.split())
     assert (code, err.count("\n")) == (2, 1)
     assert words.split()[0] in err

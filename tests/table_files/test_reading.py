@@ -16,9 +16,9 @@ import pytest
 import zstandard
 
 from automl.errors import InvalidInputError
-from automl.task.files import read_chunks, read_table
-from automl.task.table_writer import check_output, open_writer, write_table
-from automl.task.text_files import FileOptions
+from automl.table_files.reading import read_chunks, read_table
+from automl.table_files.text import FileOptions
+from automl.table_files.writing import check_output, open_writer, write_table
 
 TABLE = {"id": [1, 2, 3], "price": [1.5, 22.25, 3.0], "city": ["Zürich", "Köln", "Oslo, N"]}
 OPTIONS = FileOptions

@@ -25,9 +25,9 @@ import pandas as pd
 
 from automl.errors import InvalidInputError
 from automl.plurals import plural
-from automl.task.formats import ARROW, EXCEL, JSON_LINES, PARQUET, SEPARATORS, split_extension
-from automl.task.target import possible_names
-from automl.task.text_files import (
+from automl.table_files.formats import ARROW, EXCEL, JSON_LINES, PARQUET, SEPARATORS, split_extension
+from automl.table_files.target import possible_names
+from automl.table_files.text import (
     DEFAULT_OPTIONS,
     Dialect,
     FileOptions,

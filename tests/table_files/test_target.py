@@ -11,8 +11,8 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from automl import AutoMLClassifier
 from automl.errors import InvalidInputError
+from automl.table_files.target import guess_task, split_target
 from automl.task.quantiles import QuantilesScorer
-from automl.task.target import guess_task, split_target
 from automl.task.target_score import score_labels, score_numbers
 from automl.task.validation import check_target
 from pipelines.targets import TargetLayout

@@ -14,8 +14,8 @@ from typing import IO, TYPE_CHECKING, Any, Self
 import pandas as pd
 
 from automl.errors import InvalidInputError
-from automl.task.formats import ARROW, JSON_LINES, PARQUET, SEPARATORS, split_extension
-from automl.task.text_files import open_to_write
+from automl.table_files.formats import ARROW, JSON_LINES, PARQUET, SEPARATORS, split_extension
+from automl.table_files.text import open_to_write
 from meta_db.files import replace_file
 
 if TYPE_CHECKING:
