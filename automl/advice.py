@@ -17,10 +17,11 @@ from automl.checks.warning import DataWarning
 from automl.errors import InvalidInputError, check_names
 from automl.execute.catalog import local_workers
 from automl.plurals import plural
+from automl.run.search_setup import SearchSetup, make_limits, make_space, make_start
+from automl.run.settings import RunSettings
 from automl.search.budget import Budget
 from automl.search.initial import Start
 from automl.search.simulation import SearchPlan
-from automl.search_setup import RunSettings, SearchSetup, make_limits, make_space, make_start
 from automl.table_files.target import TaskName, guess_task
 from automl.task.metric_words import MetricWords
 from automl.task.prepare import PreparedTask, TrainingData, prepare

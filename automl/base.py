@@ -20,7 +20,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from automl import persistence
 from automl.arguments import check_arguments
-from automl.callbacks import CallbackTasks
 from automl.continuation import Continuation
 from automl.drift.methods import DriftCheck
 from automl.ensemble.slimming import reading_milliseconds
@@ -40,6 +39,7 @@ from automl.notebook import NotebookView
 from automl.refit.run import check_refit_arguments, refit
 from automl.report.method import Reporting
 from automl.retune.methods import Retuning
+from automl.run.callbacks import CallbackTasks
 from automl.search.budget import Budget
 from automl.search.processors import ProcessorBudget
 from automl.task.prepare import TrainingData, prepare

@@ -9,11 +9,9 @@ from pathlib import Path
 from time import monotonic, process_time
 from typing import Any
 
-from automl.callbacks import CallbackTasks
 from automl.checks.data_checks import DataChecks
 from automl.checks.predictions import RowPredictions
 from automl.checks.warning import DataWarning, log_lines
-from automl.conclusion import RunResult
 from automl.energy import Energy, EnergyMeter
 from automl.ensemble.copies import forget_earlier_fit
 from automl.ensemble.estimate import UNKNOWN, Estimate
@@ -31,11 +29,13 @@ from automl.plurals import plural
 from automl.progress import Leader, Progress
 from automl.refit.model import ModelWithRows
 from automl.refit.rows import StoredRows, TrainingRows
-from automl.run import run
+from automl.run.callbacks import CallbackTasks
+from automl.run.conclusion import RunResult
+from automl.run.run import run
+from automl.run.settings import RunHooks, RunSettings, SessionFacts
 from automl.search.budget import Budget, Used
 from automl.search.own_components import own_components
 from automl.search.user_space import user_space
-from automl.search_setup import RunHooks, RunSettings, SessionFacts
 from automl.task.dummy import NOT_COMPARED, constant_of_model
 from automl.task.prepare import PreparedTask, sensitive_in_table
 from automl.task.task import Task

@@ -9,9 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from automl.all_rows import with_stored_models
 from automl.checks.data_checks import DataChecks
-from automl.conclusion import RunResult, SearchOutcome, build_ensemble, conclude, estimate_of
 from automl.continuation import read_task
 from automl.ensemble.loading import ModelLoader
 from automl.ensemble.missing import FOR_PREDICTION
@@ -25,6 +23,8 @@ from automl.persistence.state import FOR_PREDICTION as NAMES_FOR_PREDICTION
 from automl.persistence.unfinished import Unfinished, read_unfinished
 from automl.plurals import plural
 from automl.refit.rows import StoredRows
+from automl.run.all_rows import with_stored_models
+from automl.run.conclusion import RunResult, SearchOutcome, build_ensemble, conclude, estimate_of
 from automl.search.budget import Budget
 from automl.search.forecast import make_forecasts
 from automl.search.user_space import known_components

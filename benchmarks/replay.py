@@ -29,11 +29,11 @@ import pandas as pd
 import typer
 from sklearn.pipeline import Pipeline
 
-from automl.all_rows import members_in_time, reserved_share
 from automl.ensemble.calibration import calibrate
 from automl.ensemble.cost import typical_cost
 from automl.ensemble.selection import Ensemble, FoldBag, out_of_fold, predicting_folds, select_members
 from automl.refit.members import add_models
+from automl.run.all_rows import members_in_time, reserved_share
 from automl.search.budget import Budget
 from automl.search.forecast import RuntimeModel, make_forecasts
 from automl.search.initial import default_portfolio
@@ -78,7 +78,7 @@ RULES: dict[str, Mapping[str, Any]] = {
     "no_shrinkage": {"automl.ensemble.selection._SHRINKAGE_ROWS": 0.0},
     "no_bags_of_rows": {"automl.ensemble.selection._BAG_ROWS": 0},
     "single_best": {f"{__name__}.ENSEMBLE_SIZE": 1},
-    "no_models_of_all_rows": {"automl.all_rows._SHARE_BESIDE": 0.0},
+    "no_models_of_all_rows": {"automl.run.all_rows._SHARE_BESIDE": 0.0},
     "no_calibration": {f"{__name__}.calibrate": lambda *known: None},
 }
 _NO_MODEL = Pipeline([("recorded", "passthrough")])  # in place of a model whose predictions are recorded

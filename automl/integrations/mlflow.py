@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from automl.callbacks import TASK_NAME
 from automl.errors import AutoMLError, InvalidInputError
 from automl.expected_score import expected_score_fields, expected_score_line
 from automl.integrations.background import BackgroundCalls
 from automl.persistence import load_model
+from automl.run.callbacks import TASK_NAME
 from automl.trials.candidates import rank
 from automl.trials.endings import was_interrupted
 from automl.trials.fingerprint import table_fingerprint

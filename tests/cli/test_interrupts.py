@@ -35,7 +35,7 @@ def folder(tmp_path_factory):
     ("place", "words", "line"),
     [
         ("automl.base.prepare", ["fit", "table.csv", "--target", "price", "--out", "new"], UNSAVED),
-        ("automl.run._prepare_search", ["fit", "table.csv", "--target", "price", "--out", "new"], UNSAVED),
+        ("automl.run.run._prepare_search", ["fit", "table.csv", "--target", "price", "--out", "new"], UNSAVED),
         ("automl.table_files.reading.read_table", ["fit", "table.csv", "--target", "price", "--out", "new"], UNSAVED),
         ("automl.base.refit", ["refit", "model", "--train", "table.csv", "--target", "price", "--out", "new"], UNSAVED),
         ("automl.retune.methods.retune", ["retune", "model", "table.csv", "--out", "new"], UNSAVED),

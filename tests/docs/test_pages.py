@@ -40,7 +40,7 @@ def test_every_page_is_in_a_table_of_contents():
 
 
 def test_links_to_pages_outside_of_the_site_lead_to_their_copies():
-    text = "[a](../benchmarks/NETS.md#on-a-gpu) [b](../CHANGELOG.md) [c](jobs.md) [d](../automl/run.py)"
+    text = "[a](../benchmarks/NETS.md#on-a-gpu) [b](../CHANGELOG.md) [c](jobs.md) [d](../automl/run/run.py)"
     assert repository_pages.translate(text, "docs/page.md", "docs/page.md") == (
         "[a](generated/benchmarks/NETS.md#on-a-gpu) [b](generated/project/changelog.md) [c](jobs.md) d"
     )

@@ -21,7 +21,7 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.model_selection import TimeSeriesSplit
 
 from automl import AutoMLClassifier, load
-from automl.conclusion import record_of
+from automl.run.conclusion import record_of
 from automl.task.task import ALL_ROWS
 from tests.factories import FAST, interrupt_once
 
@@ -168,7 +168,7 @@ def test_ctrl_c_in_the_last_training_keeps_the_models_of_all_rows_of_earlier_ses
     monkeypatch.setattr("automl.refit.members._is_whole", lambda *_: is_whole)
     X, y = load_breast_cancer(return_X_y=True)
     clf = AutoMLClassifier(**FAST | {"max_trials": 1, "store": tmp_path / "run"}).fit(X, y, time=np.arange(len(y)))
-    monkeypatch.setattr("automl.all_rows.train_at_last", interrupt)
+    monkeypatch.setattr("automl.run.all_rows.train_at_last", interrupt)
     more = clf.more(max_trials=1)
     first = clf._ensemble.bags[0].configuration
     for model in (more, load(tmp_path / "run")):
@@ -178,22 +178,25 @@ def test_ctrl_c_in_the_last_training_keeps_the_models_of_all_rows_of_earlier_ses
 @pytest.mark.parametrize(
     ("step", "lost"),
     [
-        ("automl.conclusion.collect", "the model has no estimate_"),
-        ("automl.all_rows.members_in_time", "predict with the models of their folds"),
-        ("automl.run.with_stored_models", "stored models of all rows do not predict"),
-        ("automl.conclusion.collect_frontier", "the model has no frontier_"),
+        ("automl.run.conclusion.collect", "the model has no estimate_"),
+        ("automl.run.all_rows.members_in_time", "predict with the models of their folds"),
+        ("automl.run.run.with_stored_models", "stored models of all rows do not predict"),
+        ("automl.run.conclusion.collect_frontier", "the model has no frontier_"),
         ("automl.ensemble.slimming.within_limit", "was not made smaller for max_predict_milliseconds"),
         ("automl.guard.out_of_fold", "guard_curve_ lacks the row of the ensemble"),
-        ("automl.conclusion.collect_predictions", "the model has no suspect_labels_"),
-        ("automl.conclusion.collect_curve", "the model has no score_over_time_"),
+        ("automl.run.conclusion.collect_predictions", "the model has no suspect_labels_"),
+        ("automl.run.conclusion.collect_curve", "the model has no score_over_time_"),
         ("automl.ensemble.out_of_fold_scores.collect_scores", "the model predicts no intervals and no sets"),
-        ("automl.conclusion.scores_of_frontier", "the model predicts no intervals and no sets"),
+        ("automl.run.conclusion.scores_of_frontier", "the model predicts no intervals and no sets"),
         ("automl.trials.run_directory.RunDirectory.close", "temporary files of the run may be left"),
         ("automl.checks.data_checks.check_leak", "no column was compared with the ensemble"),
         ("automl.fitting.score_metrics", "the model has no metric_scores_"),
         ("automl.expected_score.estimate_score_before", "estimate_ is computed when it is read"),
-        ("automl.conclusion.score_singles", "the expected score is not compared with those of single configurations"),
-        ("automl.conclusion.singles_of_frontier", "is not compared with those of single configurations"),
+        (
+            "automl.run.conclusion.score_singles",
+            "the expected score is not compared with those of single configurations",
+        ),
+        ("automl.run.conclusion.singles_of_frontier", "is not compared with those of single configurations"),
         ("automl.fitting.EnergyMeter.finish", "the energy of costs_ is estimated"),
         ("tests.end_to_end.test_interruptions.Idle.on_fit_task_end", "a callback has not ended its work"),
     ],
@@ -212,7 +215,7 @@ def test_ctrl_c_in_any_step_after_the_ensemble_was_built_returns_it(step, lost, 
         return own(*args, **kwargs)
 
     done, own = [], resolve_name(step)
-    monkeypatch.setattr("automl.conclusion.record_of", remember)
+    monkeypatch.setattr("automl.run.conclusion.record_of", remember)
     monkeypatch.setattr(step, interrupt)
     if "all_rows" in step:  # large tables only get models of all rows
         monkeypatch.setattr("automl.task.task._MANY_ROWS", 100)

@@ -183,7 +183,7 @@ def test_a_later_session_that_is_killed_leaves_the_curve_of_the_guard_while_the_
         raise KilledError
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("automl.run._run_search" if n_more == 0 else "automl.run._finish", kill)
+        patch.setattr("automl.run.run._run_search" if n_more == 0 else "automl.run.run._finish", kill)
         with pytest.raises(KilledError):
             clf.set_params(max_trials=2).fit(X, LABELS)
     loaded = automl.load(tmp_path)
@@ -244,18 +244,18 @@ def test_a_run_whose_process_has_died_has_a_model_and_goes_on(broken):
         (
             {},
             (
-                "automl.conclusion.collect",
-                "automl.conclusion.score_singles",
-                "automl.conclusion.collect_frontier",
-                "automl.conclusion.collect_predictions",
-                "automl.conclusion.collect_curve",
+                "automl.run.conclusion.collect",
+                "automl.run.conclusion.score_singles",
+                "automl.run.conclusion.collect_frontier",
+                "automl.run.conclusion.collect_predictions",
+                "automl.run.conclusion.collect_curve",
                 "automl.ensemble.out_of_fold_scores.collect_scores",
                 "automl.checks.data_checks.check_leak",
             ),
         ),
         (
             {"max_predict_milliseconds": 1e-4},
-            ("automl.ensemble.slimming.within_limit", "automl.conclusion.scores_of_frontier"),
+            ("automl.ensemble.slimming.within_limit", "automl.run.conclusion.scores_of_frontier"),
         ),
         ({"cv": TimeSeriesSplit(2)}, ("automl.loading.dummy_score",)),
     ],

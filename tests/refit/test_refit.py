@@ -272,7 +272,7 @@ def test_an_interrupt_at_the_start_of_the_training_on_the_newest_rows_keeps_the_
         started.append(1)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("automl.all_rows.make_executor", interrupt)
+    monkeypatch.setattr("automl.run.all_rows.make_executor", interrupt)
     X, y = make_table()
     settings = FAST | {"include": ["decision_tree"], "max_trials": 1, "cv": TimeSeriesSplit(3)}
     model = AutoMLClassifier(**settings).fit(X, y)

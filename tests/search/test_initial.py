@@ -135,8 +135,8 @@ def test_the_seconds_of_the_start_of_the_workers_are_measured(monkeypatch):
     def remember(initial, budget, runtime, starting):
         raise InvalidInputError(f"the workers started in {starting:.1f} s")
 
-    monkeypatch.setattr("automl.run.make_executor", slow)
-    monkeypatch.setattr("automl.run.enough_for_one", remember)
+    monkeypatch.setattr("automl.run.run.make_executor", slow)
+    monkeypatch.setattr("automl.run.run.enough_for_one", remember)
     with pytest.raises(InvalidInputError) as error:
         AutoMLRegressor(**FAST).fit([[number] for number in range(20)], range(20))
     assert float(str(error.value).split()[-2]) >= 0.5

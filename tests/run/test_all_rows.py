@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
-from automl.all_rows import reserved_share
 from automl.ensemble.selection import FoldBag
 from automl.refit.members import FitFacts, add_models, in_time
+from automl.run.all_rows import reserved_share
 from automl.search.budget import Budget
 from automl.task.task import ALL_ROWS, Task
 from pipelines import storage
@@ -131,7 +131,7 @@ def test_a_search_that_ends_early_leaves_no_more_than_the_reserved_share_to_the_
         given.append(seconds)
         return {}, 0.0
 
-    monkeypatch.setattr("automl.all_rows.members_in_time", remember)
+    monkeypatch.setattr("automl.run.all_rows.members_in_time", remember)
     AutoMLRegressor(time_budget=200, max_trials=1, include=["ridge"], random_state=0, n_jobs=1).fit(X, y)
     assert given[-1] == pytest.approx(20.0)
 

@@ -10,7 +10,6 @@ from dataclasses import replace
 
 from sklearn.pipeline import Pipeline
 
-from automl.conclusion import SearchOutcome
 from automl.ensemble.selection import Ensemble, FoldBag, Member
 from automl.execute.catalog import make_executor
 from automl.refit.members import (
@@ -23,8 +22,9 @@ from automl.refit.members import (
     train_at_last,
     train_in_time,
 )
+from automl.run.conclusion import SearchOutcome
+from automl.run.settings import RunSettings
 from automl.search.budget import Budget
-from automl.search_setup import RunSettings
 from automl.task.task import ALL_ROWS, Task
 from automl.trials.finished import FinishedTrials
 from automl.trials.history import RunHistory

@@ -14,9 +14,6 @@ from pathlib import Path
 import pandas as pd
 from ConfigSpace import ConfigurationSpace
 
-from automl.all_rows import reserve_seconds, reserved_share, train_members, with_stored_models
-from automl.callbacks import CallbackTasks, leading_ensemble
-from automl.conclusion import RunResult, SearchOutcome, build_ensemble, conclude, estimate_of
 from automl.ensemble.loading import ModelLoader
 from automl.ensemble.objectives import further_values
 from automl.ensemble.selection import Ensemble
@@ -28,6 +25,11 @@ from automl.execute.threads import single_threaded
 from automl.guard import GuardMonitor
 from automl.interruption import unless_interrupted
 from automl.plurals import plural
+from automl.run.all_rows import reserve_seconds, reserved_share, train_members, with_stored_models
+from automl.run.callbacks import CallbackTasks, leading_ensemble
+from automl.run.conclusion import RunResult, SearchOutcome, build_ensemble, conclude, estimate_of
+from automl.run.search_setup import SearchSetup, make_limits, make_searcher, make_space, make_start, searcher_without
+from automl.run.settings import RunHooks, RunSettings, SessionFacts
 from automl.search.budget import Budget, Used
 from automl.search.endings import budget_ending, why_nothing
 from automl.search.first_model import train_first_model
@@ -38,17 +40,6 @@ from automl.search.loop import search
 from automl.search.own_components import with_own_models
 from automl.search.racing import Racing
 from automl.search.user_space import is_permitted, warn_of_own_components_without_order, warn_of_unused_names
-from automl.search_setup import (
-    RunHooks,
-    RunSettings,
-    SearchSetup,
-    SessionFacts,
-    make_limits,
-    make_searcher,
-    make_space,
-    make_start,
-    searcher_without,
-)
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.disk_space import ResultRecorder, disk_errors

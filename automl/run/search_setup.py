@@ -1,27 +1,20 @@
-"""What a run is given, and what its search is made of.
-
-That is its space, the first configurations, the searcher and the forecasts.
-"""
+"""What the search of a run is made of: its space, the first configurations, the searcher and the forecasts."""
 
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from ConfigSpace import ConfigurationSpace
 
-from automl.callbacks import CallbackTasks
 from automl.ensemble.objectives import further_values
 from automl.ensemble.slimming import slow_families
 from automl.errors import InvalidInputError
 from automl.execute.machine import memory_for_fit
-from automl.guard import Guard
+from automl.run.settings import RunSettings
 from automl.search.base import Searcher
-from automl.search.budget import Budget, Used
+from automl.search.budget import Budget
 from automl.search.catalog import make_searcher as searcher_by_name
 from automl.search.forecast import RuntimeModel, make_forecasts
 from automl.search.initial import (
@@ -35,81 +28,12 @@ from automl.search.initial import (
 from automl.search.racing import Limits, fold_seconds
 from automl.search.rungs import plan_brackets
 from automl.task.task import Task
-from automl.trials.history import RunHistory
 from automl.trials.initial_design import USER, InitialDesign
-from automl.trials.trial import TrialResult
-from pipelines.catalog import OwnComponents
 from pipelines.configuration import Configuration
-from pipelines.overrides import Overrides, SpaceError, unused
-from pipelines.space import NO_OWN, build_space, complete, find_models
+from pipelines.overrides import SpaceError, unused
+from pipelines.space import build_space, complete, find_models
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class RunSettings:
-    """The settings of one run: the budget, the seed, and the validated arguments of an estimator."""
-
-    budget: Budget
-    n_jobs: int | None
-    memory_limit: float | None = None  # MiB for one trial; an even share of the free memory when None
-    trial_time_limit: float | None = None  # seconds
-    device: str = "auto"
-    executor: str = "local"
-    include: Sequence[str] = ()
-    exclude: Sequence[str] = ()
-    overrides: Overrides = field(default_factory=dict)  # the user's changes of hyperparameters
-    own: OwnComponents = NO_OWN
-    initial_configurations: str | Sequence[Mapping[str, Any]] = "meta"
-    without: Sequence[str] = ()  # data sets of the meta-database
-    searcher: Any = "smac"
-    ensemble_size: int = 25
-    max_predict_milliseconds: float | None = None  # for a single row
-    max_model_megabytes: float | None = None
-    store: str | os.PathLike[str] | None = None
-    guard: Guard | None = None  # only for a task with holdout rows
-    random_state: int = 0
-
-
-@dataclass(frozen=True)
-class RunHooks:
-    """What a run calls while it goes on.
-
-    Attributes
-    ----------
-    on_open : callable
-        Called with the run directory, if there is one, before the search.
-    show : callable or None
-        Called after each trial, with its result, the history, and the seconds of all sessions.
-    callback_tasks : CallbackTasks or None
-        The tasks for the callbacks of scikit-learn.
-    callbacks : sequence of callable
-        The callbacks of the user, called after each trial with its result and the history.
-    """
-
-    on_open: Callable[[Path], None]
-    show: Callable[[TrialResult, RunHistory, float], None] | None
-    callback_tasks: CallbackTasks | None
-    callbacks: Sequence[Callable[[TrialResult, RunHistory], None]]
-
-
-@dataclass(frozen=True)
-class SessionFacts:
-    """What is known before a session of a run, beside its task and the arguments of the user.
-
-    Attributes
-    ----------
-    used : Used
-        What earlier sessions have used, where the budget of this one comes on top of it.
-    earlier : sequence of Configuration
-        Configurations of an earlier model, which the search tries first.
-    reading : float
-        Milliseconds in which one row of the table is read.
-    """
-
-    used: Used
-    earlier: Sequence[Configuration]
-    reading: float
 
 
 @dataclass(frozen=True)
