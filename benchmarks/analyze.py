@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 import typer
 
+from automl.plurals import plural
+
 REFERENCE = {
     "AutoGluon 1.6.3 best_quality": "autogluon_best",
     "FLAML 2.7.0": "flaml",
@@ -166,7 +168,7 @@ def report(results: pd.DataFrame, title: str, ours: list[str]) -> str:
     ranking = summary(common)
     n_tables, n_folds, missing = len(scores), common["fold"].nunique(), results["dataset"].nunique() - len(scores)
     facts = [
-        f"{n_tables} tables, {n_folds} {'fold' if n_folds == 1 else 'folds'}, {len(ranking)} systems.",
+        f"{plural(n_tables, 'table')}, {plural(n_folds, 'fold')}, {len(ranking)} systems.",
         *([f"Left out: {missing} tables on which not every system has been run yet."] if missing else []),
         *([f"Compared in pairs only, because they were run on too few tables: {', '.join(scarce)}."] if scarce else []),
     ]

@@ -56,6 +56,7 @@ TINY: dict[str, list[TinyForm]] = {
         TinyForm(SEARCH | {"--environments": "venvs"}, error="the program 'java' is missing|cannot be measured: pip")
     ],
     "Error at 300 seconds": [TinyForm(SEARCH | {"--environments": "venvs"}, error="cannot be measured: pip")],
+    "Error at 1 hour": [TinyForm(SEARCH | {"--environments": "venvs"}, error="cannot be measured: pip")],
     "Report": [TinyForm()],
     "Value of the whole meta-database": [TinyForm(SEARCH | {"--systems": "automl_handmade"}, is_slow=True)],
     "Value of the model-based search": [
