@@ -483,10 +483,10 @@ def _wanted_time(name: Hashable, content: _Content, held: str) -> Column | None:
         return _from_reader(name, "time", content, reader) if np.nan_to_num(hours).any() else None
     if held == "number":
         return None
-    if np.isfinite(parse_times(content.texts)).any():
-        return _time_column(name, content, "", TimeReader())
-    reader = TimeReader(format=find_date_format(content.texts, content.counts, forced=True))
-    has_times = np.nan_to_num(reader.parse(content.texts)).any()
+    clock = np.isfinite(parse_times(content.texts))
+    format = find_date_format(content.texts[~clock], content.counts[~clock], forced=True)
+    reader = TimeReader(format=format)
+    has_times = clock.any() or np.nan_to_num(reader.parse(content.texts)).any()
     return _time_column(name, content, "", reader) if has_times else None
 
 

@@ -326,6 +326,13 @@ def test_texts_of_dates_are_read_as_times_of_day_where_the_user_says_so(pattern,
     np.testing.assert_allclose(reader.transform(later)[:, 0], [expected[3], 9.5, 11.5, nan])
 
 
+def test_a_bare_time_of_day_leaves_the_dates_of_a_column_of_times_readable():
+    texts = [*VISITS.strftime("%d.%m.%Y %H:%M"), "09:30", "soon"]
+    column, out = read(texts, columns={"column": "time"})
+    np.testing.assert_allclose(out[:, 0], [*(VISITS.hour + VISITS.minute / 60), 9.5, nan])
+    assert column.notice == "has one cell that holds no time of day, for example 'soon'; such cells count as missing"
+
+
 @pytest.mark.parametrize("dtype", [int, float, "Int64"])
 def test_whole_numbers_of_eight_digits_are_dates_where_the_user_says_so(dtype):
     numbers = VISITS.strftime("%Y%m%d").astype(int)
