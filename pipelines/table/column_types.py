@@ -18,6 +18,7 @@ from pipelines.table.cells import (
     content_type,
     evenly_spaced,
     factorize,
+    find_unread,
     is_placeholder,
     level_text,
     take_rows,
@@ -62,6 +63,7 @@ IDENTIFIER_SHARE = 0.95  # a column with at least this share of distinct values 
 IDENTIFIER_NAME = re.compile(r"(.*[_\W])?(id|ID|Id|index|Index|row|Row|row_?number)$|.*[a-z]I[dD]$|Unnamed: ?\d+$")
 CONSTANT = "holds a single value and is not used"
 EMPTY = "has no content and is not used"
+_IDENTIFIERS = "digests, running numbers or random tokens"
 _SAMPLE_FOR_DATES = 100
 _SAMPLE_SIZE = 1000  # texts that decide between category, text and identifier
 _MIN_WORDS = 3.0  # texts with this mean number of words are free texts
@@ -357,9 +359,6 @@ def _text_column(name: Hashable, content: _Content, rules: Rules, declared: bool
     return _category_column(name, content, rules, reason)
 
 
-_IDENTIFIERS = "digests, running numbers or random tokens"
-
-
 def _free_text(name: Hashable, content: _Content, rules: Rules, reason: str) -> Column:
     by_blanks, _ = mean_words(evenly_spaced(content.texts, _SAMPLE_SIZE))
     without_blanks = by_blanks < 1.5 or "without blanks" in reason
@@ -432,10 +431,9 @@ def _wanted_column(name: Hashable, column: pd.Series, held: str, rules: Rules, w
     content = _content(column)
     if len(content.texts) == 0 or (len(content.texts) == 1 and not content.missing):
         return _constant_text(name, content)
-    missing = content.missing
     if wanted == "category":
         reader = _category_reader(content, rules.max_categories)
-        found: Column | None = Column(name, "category", missing=missing, reader=reader)
+        found: Column | None = Column(name, "category", missing=content.missing, reader=reader)
     elif wanted == "text":
         found = replace(_free_text(name, content, rules, ""), notice="", remedy="")  # the user knows how they look
     elif wanted == "number":
@@ -445,10 +443,19 @@ def _wanted_column(name: Hashable, column: pd.Series, held: str, rules: Rules, w
     if found is None:
         own = infer_column(name, column, rules).kind
         raise TableError(
-            f"columns: column {name!r} cannot be read as {wanted!r}; its first value is {content.texts[0]!r}; name the "
-            f"kind {own if own in KINDS else 'category'!r}, or write {_EXAMPLES[wanted]} in it"
+            f"columns: column {name!r} cannot be read as {wanted!r}; {_unsuited(content, wanted)}; name the kind "
+            f"{own if own in KINDS else 'category'!r}, or write {_EXAMPLES[wanted]} in it"
         )
     return replace(found, reason=_WANTED) if found.reader else found
+
+
+def _unsuited(content: _Content, wanted: str) -> str:
+    """Return which cells do not suit the wanted kind; where some cells hold dates, those that hold none."""
+    no_date = np.isnat(text_dates(DateFormat().parse(content.texts), content.codes))
+    if wanted != "date" or no_date.all():
+        return f"its first value is {content.texts[0]!r}"
+    unread, example = find_unread(content.column, no_date)
+    return f"{unread.sum()} of {len(unread)} cells hold no date, first {example!r} in row {unread.argmax()}"
 
 
 def _wanted_number(name: Hashable, content: _Content, held: str) -> Column | None:
@@ -459,17 +466,15 @@ def _wanted_number(name: Hashable, content: _Content, held: str) -> Column | Non
     format = find_format(content.texts, content.counts, forced=True)
     if format is not None:
         return _number_column(name, content, NumericReader(format))
-    if np.isfinite(parse_durations(content.texts)).any():
-        return _number_column(name, content, _SECONDS)
-    return None
+    return _number_column(name, content, _SECONDS) if np.isfinite(parse_durations(content.texts)).any() else None
 
 
 def _wanted_date(name: Hashable, content: _Content, held: str) -> Column | None:
     if held == "date":
         return _dates_of_dtype(name, content.column, "")
     format = find_date_format(content.texts, content.counts, forced=True)
-    if format is None or (held == "number" and np.isnat(format.parse(content.texts)).any()):
-        return None  # of numbers, all must be dates such as 20240131
+    if format is None or (held == "number" and not format.fits(content.texts, content.counts)):
+        return None  # of numbers, nearly all must be dates such as 20240131
     return _dates_of_texts(name, content, format, "")
 
 
@@ -484,8 +489,7 @@ def _wanted_time(name: Hashable, content: _Content, held: str) -> Column | None:
     if held == "number":
         return None
     clock = np.isfinite(parse_times(content.texts))
-    format = find_date_format(content.texts[~clock], content.counts[~clock], forced=True)
-    reader = TimeReader(format=format)
+    reader = TimeReader(format=find_date_format(content.texts[~clock], content.counts[~clock], forced=True))
     has_times = clock.any() or np.nan_to_num(reader.parse(content.texts)).any()
     return _time_column(name, content, "", reader) if has_times else None
 

@@ -124,6 +124,10 @@ class DateFormat:
         """Return the dates that the texts hold, in UTC, as datetime64[us]; NaT where a text holds no date."""
         return parse_dates(texts, self.fast, self.order)
 
+    def fits(self, texts: Texts, counts: NDArray[np.intp]) -> bool:
+        """Return whether so few cells hold no date that they may count as missing cells."""
+        return few_odd(counts, ~np.isnat(self.parse(texts)))
+
 
 def parse_dates(texts: Texts, fast: str, order: str) -> NDArray[np.datetime64]:
     """Return the dates that texts hold in the notation that `DateFormat` describes, in UTC; NaT without a date."""

@@ -354,7 +354,6 @@ def test_whole_numbers_of_eight_digits_are_dates_where_the_user_says_so(dtype):
         (["red", "green"] * 20, "time", "'category', or write times such as 08:15 in it"),
         (["yes", "no"] * 20, "time", "'category', or write times such as 08:15 in it"),
         (np.arange(40) + 1980, "date", "'number', or write dates such as 2024-01-31 in it"),
-        ([20240131, 20240199] * 20, "date", "'number', or write dates such as 2024-01-31 in it"),
         (pd.to_timedelta(np.arange(40), "h"), "date", "'number', or write dates such as 2024-01-31 in it"),
         (["08:15", "9:30"] * 20, "date", "'time', or write dates such as 2024-01-31 in it"),
         ([True, False] * 20, "date", "'category', or write dates such as 2024-01-31 in it"),
@@ -366,6 +365,26 @@ def test_a_kind_that_does_not_suit_a_column_names_the_one_that_does(cells, wante
     start = f"columns: column 'd' cannot be read as '{wanted}'; its first value is "
     with pytest.raises(TableError, match=f"{re.escape(start)}.*; name the kind {re.escape(remedy)}$"):
         TableReader(columns={"d": wanted}).fit(table)
+
+
+@pytest.mark.parametrize("dtype", [int, float])
+def test_few_numbers_that_are_no_dates_count_as_missing_where_the_user_wants_dates(dtype):
+    numbers = VISITS.strftime("%Y%m%d").astype(int).to_numpy().copy()
+    numbers[6] = 99999999
+    column, out = read(numbers, dtype=dtype, columns={"column": "date"})
+    assert column.kind == "date"
+    assert column.notice == "has one cell that holds no date, for example '99999999'; such cells count as missing"
+    assert np.flatnonzero(np.isnan(out).any(axis=1)).tolist() == [6]
+
+
+def test_many_numbers_that_are_no_dates_are_an_error_that_shows_the_first_of_them_and_its_row():
+    table = pd.DataFrame({"d": [20240131, 20240131, 20240199, 20240201] * 10})
+    message = (
+        "columns: column 'd' cannot be read as 'date'; 10 of 40 cells hold no date, first '20240199' in row 2; name "
+        "the kind 'number', or write dates such as 2024-01-31 in it"
+    )
+    with pytest.raises(TableError, match=f"^{re.escape(message)}$"):
+        TableReader(columns={"d": "date"}).fit(table)
 
 
 def test_a_date_in_a_column_of_times_is_a_time_of_day():
