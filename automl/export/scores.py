@@ -73,18 +73,35 @@ _PRINT_SCORES = '''def print_scores(scores):
     if missing:
         raise SystemExit("\\n".join(missing))
 '''
-_PRINT_TEST_SCORES = '''def print_test_scores(scores, n_rows):
+_PRINT_TEST_SCORES = '''def print_test_scores(scores, y):
     """Compute and print the scores of the test rows; end the script with an error where one has no value."""
     missing = []
     for label, compute in scores.items():
         try:
             score, reason = compute(), "$reason"
         except ValueError as error:  # most scores that are not defined for some rows are an error, not NaN
-            score, reason = np.nan, f"$prefix{' '.join(str(error).split())}"
+            score, reason = np.nan, " ".join(str(error).split())
         if np.isfinite(score):
-            print(f"{label} {score:.4f} on {n_rows} rows")
+            print(f"{label} {score:.4f} on {len(y)} rows")
         else:
-            missing.append(f"{label} no value on {n_rows} rows; {reason}")
+            missing.append(f"{label} no value on {len(y)} rows; {reason}")
+    if missing:
+        raise SystemExit("\\n".join(missing))
+'''
+_PRINT_TEST_SCORES_OF_CLASSES = '''def print_test_scores(scores, y):
+    """Compute and print the scores of the test rows; end the script with an error where one has no value."""
+    missing = []
+    for (label, compute), classes, codes in zip(scores.items(), $classes, y.reshape(len(y), -1).T):
+        try:
+            score, reasons = compute(), []
+        except ValueError as error:  # most scores that are not defined for some rows are an error, not NaN
+            score, reasons = np.nan, [" ".join(str(error).split())]
+        if np.isfinite(score):
+            print(f"{label} {score:.4f} on {len(y)} rows")
+            continue
+        if len(np.unique(codes)) < len(classes):
+            reasons.insert(0, "the rows lack a class")
+        missing.append(f"{label} no value on {len(y)} rows; {': '.join(reasons) or '$reason'}")
     if missing:
         raise SystemExit("\\n".join(missing))
 '''
@@ -102,16 +119,20 @@ def target_score_code(scoring: str, n_classes: Sequence[int], script: Script) ->
     return [of_all, _TARGET_SCORE_OF_ALL] if of_all else [_TARGET_SCORE]
 
 
-def print_scores_code(has_classes: bool) -> list[str]:
-    """Return the code that prints the scores of one target or of several targets: of the folds, and of test rows."""
+def print_scores_code(classes: str) -> list[str]:
+    """Return the code that prints the scores of one target or of several targets: of the folds, and of test rows.
+
+    Parameters
+    ----------
+    classes : str
+        Code of a list with the classes of each target; empty for numbers.
+    """
     warned = "the warnings above may say why"
-    of_folds, of_rows, of_error = warned, warned, ""
-    if has_classes:
-        of_folds, of_rows = "the rows of a fold may lack a class", "the rows may lack a class"
-        of_error = f"{of_rows}: "
+    if not classes:
+        return [Template(each).substitute(reason=warned) for each in (_PRINT_SCORES, _PRINT_TEST_SCORES)]
     return [
-        Template(_PRINT_SCORES).substitute(reason=of_folds),
-        Template(_PRINT_TEST_SCORES).substitute(reason=of_rows, prefix=of_error),
+        Template(_PRINT_SCORES).substitute(reason="the rows of a fold may lack a class"),
+        Template(_PRINT_TEST_SCORES_OF_CLASSES).substitute(classes=classes, reason=warned),
     ]
 
 

@@ -67,7 +67,7 @@ $start        scores = cross_val_score(pipeline, X, y$argument, cv=FOLDS, scorin
     if arguments.test is not None:
         test = read_table(arguments.test, [arguments.target], arguments)
 $drop        rows, labels = read_columns(test.drop(columns=arguments.target)), read_target(test[arguments.target])
-        print_test_scores({f"{SCORING}:": partial(score_rows, pipeline, rows, labels)}, len(test))
+        print_test_scores({f"{SCORING}:": partial(score_rows, pipeline, rows, labels)}, labels)
 
 
 if __name__ == "__main__":
@@ -292,7 +292,7 @@ def _one_target_code(estimator: FittedModel, script: Script) -> _TargetCode:
     scoring = _scoring(estimator, kind, script)
     constants = _target_constants(estimator, scoring, script)
     read = [READ_VALUES] if classes is None else [CLASS_CODES, _CLASSES]
-    functions = [*read, *score_code(scoring, n_classes, script), *print_scores_code(n_classes > 0)]
+    functions = [*read, *score_code(scoring, n_classes, script), *print_scores_code("[CLASSES]" if n_classes else "")]
     script.imports.add("import numpy as np")
     script.use("sklearn.model_selection", "cross_val_score")
     texts = "TEXTS" if classes is None or not are_texts(classes) else "[*TEXTS, targets[0]]"

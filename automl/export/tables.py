@@ -34,7 +34,7 @@ _READ_TABLE = '''def read_table(path, targets, arguments):
         options = {"sep": arguments.separator, "encoding": arguments.encoding, "decimal": arguments.decimal}
         try:
             table = pd.read_csv(path, dtype=dict.fromkeys(texts, str), **options)
-        except (UnicodeError, LookupError, pd.errors.ParserError) as error:
+        except (UnicodeError, LookupError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
             raise SystemExit(f"'{path}' cannot be read: {error}; check --separator and --encoding") from error
         if arguments.decimal == ",":
             for name in table.columns.difference(texts):
@@ -43,6 +43,8 @@ _READ_TABLE = '''def read_table(path, targets, arguments):
         if name not in table:
             shown = ", ".join(map(str, table.columns[:20]))
             raise SystemExit(f"'{path}' has no column '{name}'; it has: {shown}; check --separator")
+    if not len(table):
+        raise SystemExit(f"'{path}' has no rows")
     return table
 '''
 CHECK_DECIMAL = '''def check_decimal(column):

@@ -134,7 +134,7 @@ $start        scores = []
         test = read_table(arguments.test, TARGETS, arguments)
 $drop        rows, values = read_columns(test.drop(columns=TARGETS)), read_targets(test)
         own = [partial(score_target, pipeline, j, rows, values[:, j]) for j in range(len(TARGETS))]
-        print_test_scores({f"{name}: {SCORING}": each for name, each in zip(TARGETS, own)}, len(test))
+        print_test_scores({f"{name}: {SCORING}": each for name, each in zip(TARGETS, own)}, values)
 
 
 if __name__ == "__main__":
@@ -193,7 +193,7 @@ def target_functions(scoring: str, layout: TargetLayout, script: Script) -> list
     for name in ("BaseEstimator", "ClassifierMixin" if is_classification else "RegressorMixin"):
         script.use("sklearn.base", name)
     script.imports |= {"import numpy as np"}
-    printing = print_scores_code(is_classification)
+    printing = print_scores_code("CLASSES" if is_classification else "")
     if is_classification:
         score = target_score_code(scoring, layout.n_classes, script)
         return [CLASS_CODES, _CLASSES, _CLASSIFIER, _CLASS_FOLDS, *score, *printing, _MAIN]

@@ -143,12 +143,12 @@ def test_several_targets_of_numbers_without_a_score_point_at_the_warnings(tmp_pa
 @pytest.mark.parametrize(
     ("scoring", "classes", "reason"),
     [
-        ("roc_auc", 2, "the rows may lack a class"),
-        ("d2_brier_score", 2, "the rows may lack a class"),
-        ("d2_log_loss_score", 2, "the rows may lack a class: y_true contains only one label"),
-        ("top_k_accuracy", 2, "the rows may lack a class: Number of classes in 'y_true' (1)"),
-        ("roc_auc_ovr", 3, "the rows may lack a class"),
-        ("average_precision", 3, "the rows may lack a class: y should be a 1d array"),
+        ("roc_auc", 2, "the rows lack a class"),
+        ("d2_brier_score", 2, "the rows lack a class"),
+        ("d2_log_loss_score", 2, "the rows lack a class: y_true contains only one label"),
+        ("top_k_accuracy", 2, "the rows lack a class: Number of classes in 'y_true' (1)"),
+        ("roc_auc_ovr", 3, "the rows lack a class"),
+        ("average_precision", 3, "the rows lack a class: y should be a 1d array"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:Only one class is present", "ignore:divide by zero")
@@ -175,6 +175,40 @@ def test_a_test_row_of_one_number_without_a_score_ends_the_script_with_one_line(
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize(
+    ("targets", "scoring"), [("label", "accuracy"), (["label", "warm"], "accuracy"), ("a", "r2"), (["a", "c"], "r2")]
+)
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+def test_an_error_of_the_pipeline_on_test_rows_with_all_classes_is_shown_alone(
+    tmp_path, monkeypatch, capsys, targets, scoring
+):
+    table = drifting_table().sample(frac=1, random_state=0)
+    table = table.assign(warm=table["a"] > 1.5, c=table["b"] ** 2)
+    script = script_of(table, "decision_tree", scoring, targets)
+    words = rows_to_score(tmp_path, table.assign(b=1e300))  # too large for the numbers of trees
+    if isinstance(targets, str):
+        words = targets, *words
+    with pytest.raises(SystemExit) as end:
+        run_main(tmp_path, monkeypatch, capsys, script, table, *words)
+    shown = end.value.code.splitlines()
+    assert len(shown) == (1 if isinstance(targets, str) else 2)
+    assert all(
+        re.search("no value on 240 rows; Input X contains infinity or a value too large", line) for line in shown
+    )
+
+
+@pytest.mark.parametrize("targets", ["label", ["a", "c"]])
+def test_a_file_without_rows_ends_the_script_with_its_own_message(tmp_path, monkeypatch, capsys, targets):
+    table = drifting_table().assign(c=lambda rows: rows["b"] ** 2)
+    script = script_of(table, "decision_tree", None, targets)
+    words = [*([targets] if isinstance(targets, str) else []), *rows_to_score(tmp_path, table.head(0))]
+    with pytest.raises(SystemExit, match=r"^'.*test\.csv' has no rows$"):
+        run_main(tmp_path, monkeypatch, capsys, script, table, *words)
+    (tmp_path / "test.csv").write_text("")
+    with pytest.raises(SystemExit, match=r"^'.*test\.csv' cannot be read: No columns to parse from file"):
+        run_main(tmp_path, monkeypatch, capsys, script, table, *words)
+
+
 @pytest.mark.filterwarnings("ignore:Only one class is present")
 def test_several_targets_print_the_scores_of_test_rows_that_have_a_value_and_end_with_an_error(
     tmp_path, monkeypatch, capsys
@@ -182,7 +216,7 @@ def test_several_targets_print_the_scores_of_test_rows_that_have_a_value_and_end
     table = drifting_table().sample(frac=1, random_state=0).assign(warm=lambda rows: rows["a"] > 1.5)
     script = script_of(table, "decision_tree", "roc_auc_ovr", ["label", "warm"])
     words = rows_to_score(tmp_path, table.assign(label="calm"))
-    with pytest.raises(SystemExit, match=r"^label: roc_auc_ovr no value on 240 rows; the rows may lack a class$"):
+    with pytest.raises(SystemExit, match=r"^label: roc_auc_ovr no value on 240 rows; the rows lack a class$"):
         run_main(tmp_path, monkeypatch, capsys, script, table, *words)
     assert re.fullmatch(r"warm: roc_auc_ovr (0\.\d+|1\.0000) on 240 rows\n", capsys.readouterr().out)
 
