@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self, TextIO
 
 import pandas as pd
 
@@ -20,6 +22,11 @@ from meta_db.files import replace_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_NOT_HELD = (
+    "name a file with --out, because the folder of temporary files (TMPDIR) cannot hold the predictions until all rows "
+    "are predicted"
+)
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
@@ -55,36 +62,59 @@ def open_writer(path: Path | None, source: Path | None = None) -> Iterator[Table
     """
     if path is None:
         kind = ".csv" if source is None else split_extension(source)[0]
-        with _standard_output() as stream, TableWriter(stream, kind if kind in JSON_LINES else ".csv") as writer:
+        kind, problem = kind if kind in JSON_LINES else ".csv", _NOT_HELD
+    else:
+        kind, problem = _written_kind(path), f"'{path}' cannot be written"
+    with ExitStack() as stack:
+        with _clear_errors(problem):
+            target = _open_target(path, kind, stack)
+            writer = stack.enter_context(TableWriter(target, kind, problem))
+        try:
             yield writer
-        return
-    kind = _written_kind(path)
-    try:
-        with ExitStack() as stack:
-            partial = stack.enter_context(replace_file(path))
-            if kind in (*PARQUET, *ARROW):
-                yield stack.enter_context(TableWriter(partial, kind))
-            else:
-                stream = stack.enter_context(open_to_write(partial, path.suffix))
-                yield stack.enter_context(TableWriter(stream, kind))
-    except OSError as error:
-        raise InvalidInputError(f"'{path}' cannot be written: {error.strerror or error}") from error
+            if path is None and not isinstance(target, Path):
+                with _clear_errors(problem):
+                    target.seek(0)
+                with standard_output() as shown:
+                    shutil.copyfileobj(target, shown)
+        except BaseException:
+            with suppress(OSError):  # a full disk is one also when the file is closed, which must not hide the error
+                stack.__exit__(*sys.exc_info())
+            raise
+        with _clear_errors(problem):
+            stack.close()
+
+
+def _open_target(path: Path | None, kind: str, stack: ExitStack) -> IO[str] | Path:
+    """Return what a `TableWriter` writes to: a temporary file if `path` is None."""
+    if path is None:
+        return stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8", newline=""))
+    partial = stack.enter_context(replace_file(path))
+    return partial if kind in (*PARQUET, *ARROW) else stack.enter_context(open_to_write(partial, path.suffix))
 
 
 @contextmanager
-def _standard_output() -> Iterator[IO[str]]:
-    """Yield a temporary file, whose content goes to standard output when the block ends without an error."""
-    with ExitStack() as stack:
-        try:
-            held = stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8", newline=""))
-            yield held
-            held.seek(0)
-        except OSError as error:
-            raise InvalidInputError(
-                "the folder of temporary files (TMPDIR) cannot hold the predictions until all rows are predicted: "
-                f"{error.strerror or error}; name a file with --out"
-            ) from error
-        shutil.copyfileobj(held, sys.stdout)
+def _clear_errors(problem: str) -> Iterator[None]:
+    """Turn an error of the system into one that says what cannot be done."""
+    try:
+        yield
+    except OSError as error:
+        raise InvalidInputError(f"{problem}: {error.strerror or error}") from error
+
+
+@contextmanager
+def standard_output() -> Iterator[TextIO]:
+    """Yield standard output to write to; an error is one clear error, but for a closed pipe, which typer handles."""
+    try:
+        yield sys.stdout
+        sys.stdout.flush()
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            raise
+        with suppress(OSError):  # or the end of Python would write the rest of the buffer, and fail again
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise InvalidInputError(
+            f"direct standard output to another place, because it cannot be written: {error.strerror or error}"
+        ) from error
 
 
 def check_output(path: Path) -> None:
@@ -100,10 +130,12 @@ class TableWriter(AbstractContextManager["TableWriter"]):
     target : text stream or Path
     kind : str
         The extension of the format.
+    problem : str
+        What an error of the system in writing means, for its message.
     """
 
-    def __init__(self, target: IO[str] | Path, kind: str = ".csv"):
-        self._target, self._kind = target, kind
+    def __init__(self, target: IO[str] | Path, kind: str, problem: str):
+        self._target, self._kind, self._problem = target, kind, problem
         self._arrow_writer: Any = None
         self._schema: Any = None
         self._is_first = True
@@ -117,6 +149,10 @@ class TableWriter(AbstractContextManager["TableWriter"]):
 
     def write(self, *parts: pd.DataFrame | pa.Table) -> None:
         """Write the next rows; the columns of all parts stand beside each other."""
+        with _clear_errors(self._problem):
+            self._write(parts)
+
+    def _write(self, parts: Sequence[pd.DataFrame | pa.Table]) -> None:
         if isinstance(self._target, Path):
             self._write_arrow(self._target, parts)
             return

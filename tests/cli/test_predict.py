@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
@@ -221,15 +221,61 @@ def test_an_error_in_a_later_chunk_leaves_standard_output_empty(places, call, tm
     assert message in err
 
 
-def test_a_full_folder_of_temporary_files_is_one_clear_error(places, call, monkeypatch):
-    def fail(*arguments, **named):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+def fail(*arguments, **named):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(tempfile, "TemporaryFile", fail)
+
+HAS_FULL = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+
+
+def full_file(*arguments, buffering=-1, **named):
+    return open("/dev/full", "w+", buffering=buffering)
+
+
+@HAS_FULL
+@pytest.mark.parametrize("make", [fail, full_file, partial(full_file, buffering=1)])
+def test_a_full_folder_of_temporary_files_is_one_clear_error(places, call, monkeypatch, make):
+    monkeypatch.setattr(tempfile, "TemporaryFile", make)
     code, out, err = call("predict", places[0] / "model", places[0] / "new.csv")
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "No space left on device" in err
     assert "--out" in err
+
+
+@HAS_FULL
+@pytest.mark.parametrize("words", [["predict", "model", "new.csv"], ["leaderboard", "model", "--csv"]])
+def test_a_standard_output_that_cannot_be_written_is_one_clear_error(places, call, monkeypatch, words):
+    monkeypatch.chdir(places[0])
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        code, _, err = call(*words)  # and the end of the block writes nothing more, or it would fail
+    message = "direct standard output to another place, because it cannot be written: No space left on device"
+    assert (code, err) == (2, f"automl: {message}\n")
+
+
+def test_a_closed_pipe_at_standard_output_ends_the_command_without_a_message(places, call, monkeypatch):
+    end, start = os.pipe()
+    os.close(end)
+    pipe = os.fdopen(start, "w")
+    monkeypatch.setattr(sys, "stdout", pipe)
+    code, _, err = call("predict", places[0] / "model", places[0] / "new.csv")
+    assert (code, err) == (1, "")
+    with pytest.raises(BrokenPipeError):
+        pipe.close()
+
+
+@pytest.mark.parametrize("out", [[], ["--out", "predicted.csv"]])
+def test_an_error_of_the_system_in_a_prediction_is_not_reported_as_one_of_writing(
+    places, call, monkeypatch, tmp_path, out
+):
+    def fail(*arguments):
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(chunks.ChunkedTable, "predict", fail)
+    with pytest.raises(OSError, match="Cannot allocate memory"):
+        call("predict", places[0] / "model", places[0] / "new.csv", *out)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_line_with_too_many_cells_is_named(places, call, tmp_path):
