@@ -13,7 +13,7 @@ from automl.errors import InvalidInputError, check_names
 from automl.search.base import Searcher
 from automl.search.baselines import GeneticSearcher, GridSearcher, RandomSearcher, SobolSearcher
 from automl.search.halving import BohbSearcher, HyperbandSearcher, SuccessiveHalvingSearcher
-from automl.search.optuna_sampler import SAMPLERS, OptunaSearcher, is_optuna_sampler
+from automl.search.optuna_sampler import SAMPLERS, OptunaSearcher, check_sampler, is_optuna_sampler
 from automl.search.rungs import ANY_TABLE, BracketPlan
 from automl.search.scalarization import FurtherObjectives
 from automl.search.smac import SmacSearcher
@@ -45,10 +45,14 @@ def check_searcher(searcher: Any) -> None:
     ------
     InvalidInputError
         If the name is unknown, or the object has no method `suggest`.
+    AutoMLError
+        If a package that a sampler of Optuna needs is not installed.
     """
     if isinstance(searcher, str):
         check_names("searcher", searcher, SEARCHERS)
-    elif not is_optuna_sampler(searcher) and not callable(getattr(searcher, "suggest", None)):
+    if is_optuna_sampler(searcher) or (isinstance(searcher, str) and searcher in SAMPLERS):
+        check_sampler(searcher)
+    elif not isinstance(searcher, str) and not callable(getattr(searcher, "suggest", None)):
         known = ", ".join(SEARCHERS)
         raise InvalidInputError(
             f"searcher: {type(searcher).__name__} has no method suggest(history, n); give such an object, "

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,27 @@ def is_optuna_sampler(searcher: Any) -> bool:
     """Return whether an object is a sampler of Optuna, also one of a user's own class."""
     samplers = sys.modules.get("optuna.samplers")  # a sampler exists only where Optuna was imported
     return samplers is not None and isinstance(searcher, samplers.BaseSampler)
+
+
+def check_sampler(sampler: Any) -> None:
+    """Check that the packages of a sampler, a name of `SAMPLERS` or an object, are installed.
+
+    Raises
+    ------
+    AutoMLError
+        If one is not.
+    """
+    optuna = import_optuna()
+    is_cma_es = sampler == "cma_es" or isinstance(_innermost(sampler), optuna.samplers.CmaEsSampler)
+    if is_cma_es and find_spec("cmaes") is None:  # Optuna would import it only after some trials
+        raise AutoMLError("CMA-ES needs the package cmaes; install it with: pip install 'cash-automl[optuna]'")
+
+
+def _innermost(sampler: Any) -> Any:
+    """Return the sampler that chooses the values which are not fixed."""
+    while isinstance(sampler, import_optuna().samplers.PartialFixedSampler):
+        sampler = sampler._base_sampler
+    return sampler
 
 
 class OptunaSearcher:

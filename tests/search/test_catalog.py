@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import builtins
+import sys
 
 import pytest
 from ConfigSpace import ConfigurationSpace
 
 from automl.errors import AutoMLError, InvalidInputError
-from automl.search.catalog import SEARCHERS, make_searcher
+from automl.search.catalog import SEARCHERS, check_searcher, make_searcher
 from automl.search.optuna_sampler import OptunaSearcher
 from automl.trials.history import RunHistory
 from automl.trials.trial import FoldResult, Status, TrialResult
@@ -96,6 +97,22 @@ def test_the_error_without_optuna_names_the_extra_to_install(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", absent)
     with pytest.raises(AutoMLError, match=r"pip install 'cash-automl\[optuna\]'"):
         make_searcher("tpe", SPACE, 0).suggest(RunHistory(), 1)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda samplers: "cma_es",
+        lambda samplers: samplers.CmaEsSampler(),
+        lambda samplers: samplers.PartialFixedSampler({}, samplers.CmaEsSampler()),
+    ],
+    ids=["name", "object", "wrapped"],
+)
+def test_the_error_without_cmaes_comes_before_a_search_and_names_what_to_install(make, monkeypatch):
+    optuna = pytest.importorskip("optuna")
+    monkeypatch.setitem(sys.modules, "cmaes", None)
+    with pytest.raises(AutoMLError, match=r"package cmaes; install it with: pip install 'cash-automl\[optuna\]'"):
+        check_searcher(make(optuna.samplers))
 
 
 def test_the_catalog_has_the_strategies_of_the_literature():
