@@ -36,8 +36,8 @@ SAMPLERS = {
     "qmc": "QMCSampler",
 }
 # Classes of samplers that keep a state in a study and its trials: the generation of a trial (genetic algorithms), the
-# distribution of the next points, the number of the last point. Others learn from parameters and values alone.
-_WITH_STATE = {"BaseGASampler", "CmaEsSampler", "QMCSampler"}
+# distribution of the next points. Others learn from parameters and values alone.
+_WITH_STATE = {"BaseGASampler", "CmaEsSampler"}
 _ATTEMPTS = 20  # suggestions of the sampler until one is new
 
 
@@ -114,8 +114,10 @@ class OptunaSearcher:
         tried = set(history.tried)
         trials = [Trial(c, origin="initial") for c in self._initial if c not in tried][:n]
         tried.update(trial.configuration for trial in trials)
+        if len(trials) == n:
+            return trials
+        study = self._study(history, tried)
         while len(trials) < n:
-            study = self._study(history, tried)
             for _ in range(_ATTEMPTS):
                 trial = study.ask()
                 configuration = self._complete(trial)
@@ -138,7 +140,8 @@ class OptunaSearcher:
         optuna = import_optuna()
         sampler = self._sampler
         if sampler == "qmc":  # the points of one sequence; without scrambling, all seeds have the same one
-            sampler = optuna.samplers.QMCSampler(seed=self._seed, scramble=True)
+            others = optuna.samplers.RandomSampler(seed=self._seed + len(tried))  # for what not all trials have
+            sampler = optuna.samplers.QMCSampler(seed=self._seed, scramble=True, independent_sampler=others)
         elif isinstance(sampler, str):
             sampler = getattr(optuna.samplers, SAMPLERS[sampler])(seed=self._seed + len(tried))
         verbosity = optuna.logging.get_verbosity()
@@ -148,15 +151,20 @@ class OptunaSearcher:
         finally:
             optuna.logging.set_verbosity(verbosity)
         observations = history.observations()
-        if _WITH_STATE.isdisjoint(cls.__name__ for cls in type(sampler).__mro__):
+        unfinished = sorted(set(tried).difference(o.configuration for o in observations), key=lambda c: c.id)
+        if _WITH_STATE.isdisjoint(cls.__name__ for cls in type(_innermost(sampler)).__mro__):
             for observation in observations:
                 study.add_trial(self._finished_trial(observation))
+            for configuration in unfinished:
+                study.add_trial(self._running_trial(configuration))
+            if tried and isinstance(_innermost(sampler), optuna.samplers.QMCSampler):
+                _skip_points(study, len(tried))
             return study
         for observation in observations:
             trial = self._asked_trial(study, observation.configuration)
             study.tell(trial, observation.loss, _state(observation))
-        for configuration in sorted(set(tried).difference(o.configuration for o in observations), key=lambda c: c.id):
-            self._asked_trial(study, configuration)  # it has no result yet
+        for configuration in unfinished:
+            self._asked_trial(study, configuration)
         return study
 
     def _asked_trial(self, study: Any, configuration: Configuration) -> Any:
@@ -197,6 +205,13 @@ class OptunaSearcher:
         trial.value = observation.loss  # a further fold of one configuration changes the losses of others, too
         return trial
 
+    def _running_trial(self, configuration: Configuration) -> Any:
+        optuna, known = import_optuna(), self._known_values(configuration)
+        distributions = {name: self._distribution(name) for name in known}
+        return optuna.trial.create_trial(
+            state=optuna.trial.TrialState.RUNNING, params=known, distributions=distributions
+        )
+
     def _distribution(self, name: str) -> Any:
         if name not in self._distributions:
             self._distributions[name] = to_distribution(self._space[name])
@@ -220,6 +235,19 @@ def _state(observation: Observation) -> Any:
     """Return the state of the trial of Optuna that stands for an observation."""
     states = import_optuna().trial.TrialState
     return states.FAIL if observation.loss is None else states.COMPLETE
+
+
+def _skip_points(study: Any, n_known: int) -> None:
+    """Let the sequence of a sampler go on as if the sampler had been asked for the known trials.
+
+    The first known trial is no point of the sequence, because its hyperparameters are the dimensions.
+    """
+    trial = study.ask()
+    trial.relative_params  # noqa: B018  the sampler writes the number of its last point into the study
+    study.tell(trial, state=import_optuna().trial.TrialState.FAIL)
+    storage, study_id = study._storage, study._study_id
+    for key in storage.get_study_system_attrs(study_id):  # the name depends on the version of Optuna
+        storage.set_study_system_attr(study_id, key, n_known - 2)
 
 
 @cache

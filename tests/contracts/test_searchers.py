@@ -16,7 +16,7 @@ from automl.trials.history import RunHistory
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 
 pytest.importorskip("optuna")
-NAMES = sorted(set(SEARCHERS) - {"gp", "qmc", "nsga_ii"})
+NAMES = sorted(set(SEARCHERS) - {"gp", "nsga_ii"})
 BY_RUNGS = {"successive_halving", "hyperband", "bohb"}  # they also suggest known configurations
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from ConfigSpace import ConfigurationSpace, Float
+from scipy.stats import qmc
 
 from automl.search.optuna_sampler import OptunaSearcher, to_distribution
 from automl.trials.history import RunHistory
@@ -83,6 +84,44 @@ def test_a_sequence_of_even_points_goes_on_where_it_has_ended():
     assert len(set(cells)) > 13
     other = points_of(OptunaSearcher(SQUARE, seed=1, sampler="qmc").suggest(RunHistory(), 3))
     assert not np.isin(other, points).any()
+
+
+def test_a_sequence_goes_on_from_the_number_of_its_last_point_without_asking_again(monkeypatch):
+    asked = count_asked(monkeypatch)
+    points = np.random.default_rng(0).random((60, 2))
+    OptunaSearcher(SQUARE, sampler="qmc").suggest(known(points), 1)
+    assert len(asked) <= 3
+
+
+def test_several_suggestions_ask_for_the_known_trials_once(monkeypatch):
+    asked = count_asked(monkeypatch)
+    points = np.random.default_rng(0).random((20, 2))
+    assert len(OptunaSearcher(SQUARE, sampler="nsga_ii").suggest(known(points), 8)) == 8
+    assert len(asked) < 40
+
+
+@pytest.mark.parametrize("wrap", [False, True], ids=["sampler", "wrapped"])
+def test_points_of_a_sequence_are_the_same_one_by_one_and_together(wrap):
+    def make():
+        sampler = optuna.samplers.QMCSampler(seed=3, scramble=True)
+        return optuna.samplers.PartialFixedSampler({}, sampler) if wrap else sampler
+
+    together = points_of(OptunaSearcher(SQUARE, sampler=make()).suggest(known([(0.5, 0.5)]), 12))
+    np.testing.assert_allclose(together, qmc.Sobol(2, seed=3, scramble=True).random(12))
+    searcher, history, apart = OptunaSearcher(SQUARE, sampler=make()), known([(0.5, 0.5)]), []
+    for number in range(12):
+        apart += searcher.suggest(history, 1)
+        history.start(apart[-1])
+        if number % 2:  # the others go on running
+            history.append(result(apart[-1], number))
+    np.testing.assert_allclose(points_of(apart), together)
+
+
+def count_asked(monkeypatch):
+    """Return a list that gets an entry whenever a study is asked for a trial."""
+    asked, ask = [], optuna.study.Study.ask
+    monkeypatch.setattr(optuna.study.Study, "ask", lambda study: asked.append(study) or ask(study))
+    return asked
 
 
 class Watcher(optuna.samplers.RandomSampler):
