@@ -35,9 +35,6 @@ SAMPLERS = {
     "nsga_ii": "NSGAIISampler",
     "qmc": "QMCSampler",
 }
-# Classes of samplers that keep a state in a study and its trials: the generation of a trial (genetic algorithms), the
-# distribution of the next points. Others learn from parameters and values alone.
-_WITH_STATE = {"BaseGASampler", "CmaEsSampler"}
 _ATTEMPTS = 20  # suggestions of the sampler until one is new
 
 
@@ -68,12 +65,24 @@ def check_sampler(sampler: Any) -> None:
     Raises
     ------
     AutoMLError
-        If one is not.
+        If one is not, or is too old.
     """
     optuna = import_optuna()
+    if not hasattr(optuna.samplers, "BaseGASampler"):
+        raise AutoMLError("this needs Optuna 4.3 or newer; install it with: pip install 'cash-automl[optuna]'")
     is_cma_es = sampler == "cma_es" or isinstance(_innermost(sampler), optuna.samplers.CmaEsSampler)
     if is_cma_es and find_spec("cmaes") is None:  # Optuna would import it only after some trials
         raise AutoMLError("CMA-ES needs the package cmaes; install it with: pip install 'cash-automl[optuna]'")
+
+
+def _learns_from_asked_trials(sampler: Any) -> bool:
+    """Return whether a sampler learns only from trials for which it was asked.
+
+    A genetic algorithm notes the generation of a trial in it, and CMA-ES the distribution of the next points. Other
+    samplers learn from the parameters, the values and the number of the known trials.
+    """
+    samplers = import_optuna().samplers
+    return isinstance(_innermost(sampler), (samplers.BaseGASampler, samplers.CmaEsSampler))
 
 
 def _innermost(sampler: Any) -> Any:
@@ -152,19 +161,19 @@ class OptunaSearcher:
             optuna.logging.set_verbosity(verbosity)
         observations = history.observations()
         unfinished = sorted(set(tried).difference(o.configuration for o in observations), key=lambda c: c.id)
-        if _WITH_STATE.isdisjoint(cls.__name__ for cls in type(_innermost(sampler)).__mro__):
+        if _learns_from_asked_trials(sampler):
             for observation in observations:
-                study.add_trial(self._finished_trial(observation))
+                trial = self._asked_trial(study, observation.configuration)
+                study.tell(trial, observation.loss, _state(observation))
             for configuration in unfinished:
-                study.add_trial(self._running_trial(configuration))
-            if tried and isinstance(_innermost(sampler), optuna.samplers.QMCSampler):
-                _skip_points(study, len(tried))
+                self._asked_trial(study, configuration)
             return study
         for observation in observations:
-            trial = self._asked_trial(study, observation.configuration)
-            study.tell(trial, observation.loss, _state(observation))
+            study.add_trial(self._finished_trial(observation))
         for configuration in unfinished:
-            self._asked_trial(study, configuration)
+            study.add_trial(self._running_trial(configuration))
+        if tried and isinstance(_innermost(sampler), optuna.samplers.QMCSampler):
+            _skip_points(study, len(tried))
         return study
 
     def _asked_trial(self, study: Any, configuration: Configuration) -> Any:

@@ -115,5 +115,12 @@ def test_the_error_without_cmaes_comes_before_a_search_and_names_what_to_install
         check_searcher(make(optuna.samplers))
 
 
+def test_a_version_of_optuna_whose_genetic_algorithms_would_learn_nothing_is_refused(monkeypatch):
+    optuna = pytest.importorskip("optuna")
+    monkeypatch.delattr(optuna.samplers, "BaseGASampler")  # Optuna 4.3 added it
+    with pytest.raises(AutoMLError, match=r"Optuna 4\.3 or newer"):
+        check_searcher("nsga_ii")
+
+
 def test_the_catalog_has_the_strategies_of_the_literature():
     assert {"smac", "random", "sobol", "grid", "genetic", "tpe"} <= set(SEARCHERS)

@@ -76,6 +76,15 @@ def test_a_genetic_algorithm_crosses_the_configurations_of_earlier_generations()
     assert is_inherited.any()
 
 
+def test_a_genetic_algorithm_with_fixed_values_crosses_earlier_generations():
+    points = np.random.default_rng(0).random((51, 2))
+    genetic = optuna.samplers.NSGAIISampler(mutation_prob=0.0, seed=0)  # one free value would always mutate
+    sampler = optuna.samplers.PartialFixedSampler({"y": 0.5}, genetic)
+    found = points_of(OptunaSearcher(SQUARE, sampler=sampler).suggest(known(points), 4))
+    assert (found[:, 1] == 0.5).all()
+    assert np.isclose(found[:, :1], points[:, 0], rtol=0, atol=1e-9).any()
+
+
 def test_a_sequence_of_even_points_goes_on_where_it_has_ended():
     points = points_of(OptunaSearcher(SQUARE, sampler="qmc").suggest(RunHistory(), 22))
     (trial,) = OptunaSearcher(SQUARE, sampler="qmc").suggest(known(points), 1)
