@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import sys
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from importlib.util import find_spec
@@ -134,7 +135,8 @@ class OptunaSearcher:
                     trials.append(Trial(configuration, origin="optuna"))
                     tried.add(configuration)
                     break
-                study.tell(trial, state=import_optuna().trial.TrialState.FAIL)
+                with suppress(RuntimeError):  # a sampler of a grid wants to end the study with its last point
+                    study.tell(trial, state=import_optuna().trial.TrialState.FAIL)
             else:  # the sampler repeats itself; a random configuration gives it something new
                 rng = np.random.default_rng((self._seed, len(tried)))
                 new = self._vectors.first_new(self._vectors.samples(rng), tried)

@@ -62,6 +62,7 @@ def known(points):
 
 
 SQUARE = ConfigurationSpace()
+SIX = ConfigurationSpace({"model": ["a", "b"], "size": [1, 2, 3]})
 SQUARE.add(Float("x", (0.0, 1.0)), Float("y", (0.0, 1.0)))
 
 
@@ -83,6 +84,29 @@ def test_a_genetic_algorithm_with_fixed_values_crosses_earlier_generations():
     found = points_of(OptunaSearcher(SQUARE, sampler=sampler).suggest(known(points), 4))
     assert (found[:, 1] == 0.5).all()
     assert np.isclose(found[:, :1], points[:, 0], rtol=0, atol=1e-9).any()
+
+
+GRID = {"x": [0.0, 0.25, 0.5], "y": [0.0, 1.0]}
+
+
+@pytest.mark.parametrize("n", [1, 4])
+def test_a_search_goes_on_after_the_last_point_of_a_grid(n):
+    searcher, history = OptunaSearcher(SQUARE, sampler=optuna.samplers.GridSampler(GRID, seed=0)), RunHistory()
+    trials = []
+    while len(trials) < 8:
+        for trial in searcher.suggest(history, n):
+            trials.append(trial)
+            history.append(result(trial, len(trials)))
+    assert {tuple(point) for point in points_of(trials[:6])} == {(x, y) for x in GRID["x"] for y in GRID["y"]}
+    assert [trial.origin for trial in trials[:8]] == ["optuna"] * 6 + ["random"] * 2
+
+
+def test_a_sampler_of_all_values_ends_with_the_space():
+    searcher, history = OptunaSearcher(SIX, sampler=optuna.samplers.BruteForceSampler(seed=0)), RunHistory()
+    for number in range(6):
+        [trial] = searcher.suggest(history, 1)
+        history.append(result(trial, number))
+    assert searcher.suggest(history, 1) == []
 
 
 def test_a_sequence_of_even_points_goes_on_where_it_has_ended():
