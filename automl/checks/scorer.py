@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,8 @@ def _remedy(scorer: Any) -> str:
     if function is None:
         name = getattr(scorer, "__name__", type(scorer).__name__)
         return f"if lower values of {name} are better, let it return the negative value"
+    function = function.func if isinstance(function, partial) else function
     name = getattr(function, "__name__", type(function).__name__)
     if getattr(scorer, "_sign", 1) < 0:
-        return f"if greater values of {name} are better, pass it to make_scorer without greater_is_better=False"
-    return f"if lower values of {name} are better, pass make_scorer({name}, greater_is_better=False)"
+        return f"if greater values of {name} are better, remove greater_is_better=False from your make_scorer(...)"
+    return f"if lower values of {name} are better, add greater_is_better=False to your make_scorer(...)"

@@ -60,6 +60,7 @@ _TO_MAKE: dict[bool, dict[str, str]] = {
         "neg_mean_pinball_loss": _PINBALL,
     },
 }
+_OF_SCORER = ("_score_func", "_kwargs", "_response_method")  # all that a scorer of scikit-learn has beside its sign
 _LOSS_ENDINGS = ("_loss", "_error", "_deviance")  # scikit-learn's functions with such names return losses
 
 
@@ -139,7 +140,7 @@ def _check_callable(scoring: Any) -> None:
         and getattr(scoring, "_sign", -1) > 0
     ):
         raise InvalidInputError(
-            f"scoring={scoring} maximizes a loss, so that the worst model is selected; pass {_remedy(function)}"
+            f"scoring={scoring} maximizes a loss, so that the worst model is selected; {_turned(scoring)}"
         )
 
 
@@ -173,6 +174,16 @@ def _remedy(function: Any) -> str:
     if _is_of_scikit_learn(function) and name.endswith(("_score", *_LOSS_ENDINGS)):
         return _made(name, name.endswith(_LOSS_ENDINGS))
     return f"{_made(name, False)}, or {_made(name, True)} if lower values of it are better"
+
+
+def _turned(scoring: Any) -> str:
+    """Say how to turn the sign of a scorer of a loss; its other arguments stay."""
+    turned = "add greater_is_better=False to your make_scorer(...)"
+    for name in get_scorer_names():
+        known = get_scorer(name)
+        if all(getattr(known, each, None) == getattr(scoring, each, None) for each in _OF_SCORER):
+            return f"pass {name!r}, or {turned}"
+    return turned
 
 
 def _made(name: str, is_loss: bool, how: str = "") -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -295,6 +297,10 @@ def negative_cost(y, predicted):
     return -cost(y, predicted)
 
 
+def scaled_cost(y, predicted, factor):
+    return factor * cost(y, predicted)
+
+
 def cost_of_model(model, X, y):
     return cost(y, model.predict(X))
 
@@ -303,14 +309,21 @@ def cost_of_model(model, X, y):
 @pytest.mark.parametrize(
     ("scoring", "remedy"),
     [
-        (make_scorer(cost), "if lower values of cost are better, pass make_scorer(cost, greater_is_better=False)"),
+        (
+            make_scorer(cost),
+            "if lower values of cost are better, add greater_is_better=False to your make_scorer(...)",
+        ),
+        (
+            make_scorer(partial(scaled_cost, factor=2.0)),
+            "if lower values of scaled_cost are better, add greater_is_better=False to your make_scorer(...)",
+        ),
         (cost_of_model, "if lower values of cost_of_model are better, let it return the negative value"),
         (
             make_scorer(negative_cost, greater_is_better=False),
-            "if greater values of negative_cost are better, pass it to make_scorer without greater_is_better=False",
+            "if greater values of negative_cost are better, remove greater_is_better=False from your make_scorer(...)",
         ),
     ],
-    ids=["loss", "callable", "negated twice"],
+    ids=["loss", "partial", "callable", "negated twice"],
 )
 def test_a_scorer_with_the_wrong_sign_gives_a_warning_with_the_remedy(scoring, remedy, classification):
     X, y = make_table()

@@ -60,9 +60,23 @@ def test_the_error_for_a_metric_of_scikit_learn_names_the_scorer_with_the_right_
 
 
 def test_a_scorer_that_maximizes_a_loss_of_scikit_learn_is_refused():
+    remedy = "pass 'neg_mean_absolute_error', or add greater_is_better=False to your make_scorer(...)"
     for scoring in (make_scorer(mean_absolute_error), ["r2", make_scorer(mean_absolute_error)]):
-        assert_refused(scoring, "or make_scorer(mean_absolute_error, greater_is_better=False)")
+        assert_refused(scoring, remedy)
     assert_refused(make_scorer(mean_tweedie_deviance, power=1), "maximizes a loss, so that the worst model is selected")
+
+
+@pytest.mark.parametrize(
+    "scoring",
+    [
+        make_scorer(mean_pinball_loss, alpha=0.9),
+        make_scorer(log_loss, response_method="predict"),
+        make_scorer(mean_absolute_error, multioutput="raw_values"),
+    ],
+    ids=str,
+)
+def test_the_remedy_for_a_scorer_that_maximizes_a_loss_keeps_its_arguments(scoring):
+    assert_refused(scoring, "is selected; add greater_is_better=False to your make_scorer(...)")
 
 
 @pytest.mark.parametrize(
