@@ -109,8 +109,8 @@ def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
     if taken := sorted({*scorers} & {*LEADERBOARD, FIDELITY, *further_objectives(objectives)}):
         raise InvalidInputError(f"scoring: {taken[0]!r} is a column of leaderboard_; give the scorer another name")
     check_quantiles(settings.get("quantiles"), settings.get("scoring"))
-    for scorer in scorers.values():
-        check_scoring(scorer, classification)
+    for number, scorer in enumerate(scorers.values()):
+        check_scoring(scorer, classification, decides=number == 0)
     _check_cv(settings.get("cv"))
     check_energy(settings.get("energy"), settings.get("executor", "local"))
     own = OwnComponents(read_components(settings.get("components")))

@@ -64,7 +64,7 @@ _OF_SCORER = ("_score_func", "_kwargs", "_response_method")  # all that a scorer
 _LOSS_ENDINGS = ("_loss", "_error", "_deviance")  # scikit-learn's functions with such names return losses
 
 
-def check_scoring(scoring: Any, classification: bool) -> None:
+def check_scoring(scoring: Any, classification: bool, decides: bool) -> None:
     """Check one scorer of the argument `scoring`.
 
     Parameters
@@ -72,6 +72,8 @@ def check_scoring(scoring: Any, classification: bool) -> None:
     scoring : str, callable or None
     classification : bool
         Whether the scorer is for a classifier.
+    decides : bool
+        Whether the search maximizes the score; a loss may be recorded beside it with any sign.
 
     Raises
     ------
@@ -81,7 +83,7 @@ def check_scoring(scoring: Any, classification: bool) -> None:
     if scoring is None:
         return
     if callable(scoring):
-        _check_callable(scoring)
+        _check_callable(scoring, decides)
         return
     if not isinstance(scoring, str):
         kind = type(scoring).__name__
@@ -123,7 +125,7 @@ def _of_other_tool(name: str, known: Sequence[str], classification: bool) -> str
     return next((each for each in possible if each in known), None)
 
 
-def _check_callable(scoring: Any) -> None:
+def _check_callable(scoring: Any, decides: bool) -> None:
     if isfunction(scoring) and _is_of_scikit_learn(scoring):
         raise InvalidInputError(f"scoring={scoring.__name__} is a metric, and no scorer; pass {_remedy(scoring)}")
     if _is_metric(scoring):
@@ -135,7 +137,8 @@ def _check_callable(scoring: Any) -> None:
         )
     function: Any = getattr(scoring, "_score_func", None)
     if (
-        _is_of_scikit_learn(function)
+        decides
+        and _is_of_scikit_learn(function)
         and function.__name__.endswith(_LOSS_ENDINGS)
         and getattr(scoring, "_sign", -1) > 0
     ):

@@ -25,10 +25,15 @@ from automl.task.scoring import _OTHER_NAMES, _TO_MAKE
 X = [[0.0], [1.0]] * 10
 
 
+def make_search(scoring):
+    return AutoMLRegressor(
+        time_budget=None, max_trials=1, n_jobs=1, verbose=0, cv=2, include=["decision_tree"], scoring=scoring
+    )
+
+
 def assert_refused(scoring, message):
-    search = AutoMLRegressor(time_budget=None, max_trials=1, n_jobs=1, verbose=0, cv=2, include=["decision_tree"])
     with pytest.raises(InvalidInputError, match=re.escape(message)):
-        search.set_params(scoring=scoring).fit(X, range(20))
+        make_search(scoring).fit(X, range(20))
 
 
 @pytest.mark.parametrize(
@@ -61,9 +66,15 @@ def test_the_error_for_a_metric_of_scikit_learn_names_the_scorer_with_the_right_
 
 def test_a_scorer_that_maximizes_a_loss_of_scikit_learn_is_refused():
     remedy = "pass 'neg_mean_absolute_error', or add greater_is_better=False to your make_scorer(...)"
-    for scoring in (make_scorer(mean_absolute_error), ["r2", make_scorer(mean_absolute_error)]):
+    for scoring in (make_scorer(mean_absolute_error), [make_scorer(mean_absolute_error), "r2"]):
         assert_refused(scoring, remedy)
     assert_refused(make_scorer(mean_tweedie_deviance, power=1), "maximizes a loss, so that the worst model is selected")
+
+
+def test_a_loss_may_be_recorded_beside_the_deciding_score():
+    search = make_search({"r2": "r2", "mae": make_scorer(mean_absolute_error)}).fit(X, range(20))
+    assert (search.leaderboard_["mae"] > 0).all()
+    assert "scorer_sign" not in [each.code for each in search.warnings_]
 
 
 @pytest.mark.parametrize(
