@@ -13,19 +13,26 @@ from automl.task.dummy import dummy_score
 from automl.task.positive_class import CodedScorer
 from automl.task.several_metrics import score_or_nan
 from automl.task.task import Task
+from pipelines.row_samples import spaced_rows
 
 CODE = "scorer_sign"
 _MOST_SECONDS = 0.05  # of one call of the scorer
+_SAMPLE = 1_000  # rows that a slow scorer gets
 
 
 def check_scorer_sign(task: Task) -> list[DataWarning]:
     """Return a warning if the target itself, as a prediction, has a lower score than the best constant prediction.
 
-    Fast metrics have the right sign. A slow scorer, and one that has no value for these predictions, is left alone.
+    Fast metrics have the right sign. A scorer that is slow on all rows gets a sample of them. A scorer that is slow on
+    few rows, one of several targets, and one that has no value for these predictions, is left alone.
     """
-    if task.y.ndim == 2 or task.metric.fast is not None or task.metric.seconds > _MOST_SECONDS:
+    if task.y.ndim == 2 or task.metric.fast is not None:
         return []
     rows = task.counted_rows
+    if task.metric.seconds > _MOST_SECONDS:
+        if task.metric.seconds * _SAMPLE > _MOST_SECONDS * len(task.y):
+            return []
+        rows = spaced_rows(rows, _SAMPLE, task.y)
     metric, y, weight = task.metric.take(rows), task.y[rows], task.weights(rows)
     perfect = score_or_nan(metric, y, y if metric.classes is None else np.eye(len(metric.classes))[y], weight)
     constant, _ = dummy_score(metric, y, weight)

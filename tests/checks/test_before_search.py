@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 
 import numpy as np
@@ -331,6 +332,22 @@ def test_a_scorer_with_the_wrong_sign_gives_a_warning_with_the_remedy(scoring, r
     assert [(each.code, each.severity) for each in found] == [("scorer_sign", "high")]
     assert found[0].message.endswith(f"selects the worst model; {remedy}")
     assert len(lines) == 1
+
+
+def slow_cost(y, predicted):
+    """Return the cost after two microseconds for each row."""
+    time.sleep(2e-6 * len(y))
+    return cost(y, predicted)
+
+
+@pytest.mark.parametrize("classification", [True, False])
+def test_a_scorer_with_the_wrong_sign_that_is_slow_on_a_large_table_gives_a_warning(classification):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40_000, 2))
+    y = np.where(np.arange(40_000) % 10_000 == 5, "yes", "no") if classification else X[:, 0] ** 2
+    assert by_code(X, y, classification=classification, scoring=make_scorer(slow_cost))["scorer_sign"]
+    right = make_scorer(slow_cost, greater_is_better=False)
+    assert "scorer_sign" not in by_code(X, y, classification=classification, scoring=right)
 
 
 @pytest.mark.parametrize("scoring", [make_scorer(cost, greater_is_better=False), make_scorer(negative_cost)])
