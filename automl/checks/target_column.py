@@ -11,6 +11,7 @@ from scipy import sparse
 
 from automl.checks.warning import DataWarning
 from automl.task.task import Task
+from pipelines.row_samples import spaced_rows
 from pipelines.table.columns import Column
 
 Array = NDArray[Any]
@@ -35,7 +36,7 @@ def check_target_columns(task: Task, columns: Sequence[Column], target: str | No
     if len(rows) < _FEWEST_ROWS:
         return []
     n_kept = min(len(rows), _SAMPLE, max(_FEWEST_ROWS, _MAX_CELLS // task.X.shape[1]))
-    sample = rows[np.unique(np.linspace(0, len(rows) - 1, n_kept).astype(np.intp))]
+    sample = spaced_rows(rows, n_kept, task.y)
     part = task.X[sample]
     part = part.toarray() if sparse.issparse(part) else part
     found = []

@@ -193,6 +193,15 @@ def test_the_target_that_is_left_in_the_table_gives_a_warning(form, classificati
     assert find(X.assign(copy=changed), y, classification) == ([], [])
 
 
+@pytest.mark.parametrize(("n_rows", "n_columns"), [(20_000, 2), (2_000, 3_000)])
+def test_a_copy_of_a_target_with_a_rare_class_gives_a_warning(n_rows, n_columns):
+    rng = np.random.default_rng(1)
+    y = np.zeros(n_rows, dtype=int)
+    y[rng.choice(n_rows, 6, replace=False)] = 1
+    X = np.column_stack([rng.integers(0, 3, (n_rows, n_columns)), y])
+    assert by_code(X, y)["target_column"].column == n_columns
+
+
 def test_the_target_as_texts_and_on_another_scale_gives_a_warning():
     X, y = make_table()
     assert by_code(X.assign(label=y), y)["target_column"].column == "label"
