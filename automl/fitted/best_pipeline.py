@@ -18,6 +18,8 @@ _WIDTH = 100
 class BestPipeline(Pipeline):
     """A pipeline of scikit-learn that shows its configuration in place of the parameters of its parts.
 
+    After a change of its steps or their parameters, its text is that of scikit-learn: the configuration is then false.
+
     Parameters
     ----------
     steps : sequence of (str, estimator)
@@ -39,10 +41,27 @@ class BestPipeline(Pipeline):
     ):
         super().__init__(steps, transform_input=transform_input, memory=memory, verbose=verbose)
         self.configuration = configuration
+        self._original = _kinds(steps)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters without the configuration, which the text of an outer estimator would begin with."""
+        return {name: value for name, value in super().get_params(deep).items() if name != "configuration"}
+
+    def set_params(self, **params: Any) -> BestPipeline:
+        """Set parameters as in scikit-learn; the configuration no longer describes other steps, and is forgotten."""
+        super().set_params(**params)
+        if params.keys() - {"transform_input", "memory", "verbose"}:
+            self.configuration = None
+        return self
+
+    def __sklearn_clone__(self) -> BestPipeline:
+        copy: BestPipeline = super().__sklearn_clone__()
+        copy.configuration, copy._original = self.configuration, self._original
+        return copy
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         configuration = self.configuration
-        if configuration is None:
+        if configuration is None or _kinds(self.steps) != self._original:
             return str(super().__repr__(N_CHAR_MAX))
         columns = self.steps[0][1].layout.columns
         kinds = ", ".join(f"{n} {kind}" for kind, n in Counter(column.kind for column in columns).items())
@@ -56,6 +75,11 @@ class BestPipeline(Pipeline):
         names = ", ".join(name for name, _ in self.steps)
         shown = [textwrap.fill(line, _WIDTH, initial_indent="  ", subsequent_indent="      ") for line in lines]
         return "\n".join([f"{type(self).__name__} with the steps {names}:", *shown])
+
+
+def _kinds(steps: Sequence[tuple[str, Any]]) -> list[tuple[str, str]]:
+    """Return the name and the type of each step."""
+    return [(name, type(step).__name__) for name, step in steps]
 
 
 def _short(value: Any) -> str:

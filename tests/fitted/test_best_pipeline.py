@@ -1,0 +1,65 @@
+"""The best pipeline shows its configuration as long as the configuration is true."""
+
+from __future__ import annotations
+
+import pickle
+from functools import cache
+
+import numpy as np
+import pytest
+from sklearn import clone
+from sklearn.ensemble import VotingRegressor
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.svm import SVR
+
+from automl import AutoMLRegressor
+from tests.factories import FAST
+
+X = np.random.default_rng(0).normal(size=(60, 2))
+
+
+@cache
+def fitted():
+    return AutoMLRegressor(**FAST | {"max_trials": 1, "include": ["ridge"]}).fit(X, X[:, 0]).best_pipeline_
+
+
+CHANGES = {
+    "no reader": lambda pipeline: pipeline.set_params(table="passthrough"),
+    "another model": lambda pipeline: pipeline.set_params(model=SVR()),
+    "another parameter": lambda pipeline: pipeline.set_params(model__regressor__alpha=0.123),
+    "a step more": lambda pipeline: pipeline.steps.insert(0, ("first", FunctionTransformer())),
+    "a step less": lambda pipeline: pipeline.steps.pop(0),
+    "another last step": lambda pipeline: pipeline.steps.__setitem__(-1, ("model", SVR())),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_changed_pipeline_and_its_clone_show_their_steps_as_in_scikit_learn(change):
+    pipeline = clone(fitted())
+    CHANGES[change](pipeline)
+    assert repr(pipeline).startswith("BestPipeline(steps=[(")
+    assert repr(clone(pipeline)).startswith("BestPipeline(steps=[(")
+
+
+def test_a_copy_with_the_same_steps_shows_its_configuration():
+    pipeline = fitted()
+    assert repr(pipeline).startswith("BestPipeline with the steps table, ")
+    assert repr(clone(clone(pipeline))) == repr(pipeline)
+    assert repr(pickle.loads(pickle.dumps(pipeline))) == repr(pipeline)
+    assert repr(clone(pipeline).set_params(verbose=True)) == repr(pipeline)
+
+
+@pytest.mark.parametrize(
+    "outer",
+    [
+        lambda pipeline: Pipeline([("best", pipeline)]),
+        lambda pipeline: VotingRegressor([("best", pipeline)]),
+        lambda pipeline: GridSearchCV(pipeline, {"model__regressor__alpha": [1.0, 2.0]}),
+    ],
+)
+def test_the_text_of_an_outer_estimator_holds_no_configuration(outer):
+    text = repr(outer(fitted()))
+    assert "BestPipeline(steps=[(" in text
+    assert "onfiguration" not in text
