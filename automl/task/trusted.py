@@ -20,6 +20,7 @@ TRUSTED: frozenset[str] = frozenset(
         "automl.ensemble.single_scores": "SingleScores",
         "automl.ensemble.selection": "Ensemble FoldBag",
         "automl.ensemble.target_calibration": "TargetsCalibration",
+        "automl.fitted.best_pipeline": "BestPipeline",
         "automl.guard": "Guard",
         "automl.refit.members": "FitFacts",
         "automl.refit.report": "RefitReport",

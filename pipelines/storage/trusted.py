@@ -22,7 +22,7 @@ TYPES = _names(
     {
         "numpy": "float64 float32 int64 int32 uint8 bool",  # as values of a parameter `dtype`
         "pipelines.component": "TableTraits",
-        "pipelines.labels": "LabelDecoder",
+        "pipelines.labels": "LabelDecoder TargetsDecoder",
         "pipelines.models._boosting": "BoostedClassifier BoostedRegressor Boosting",
         "pipelines.models._forest": "TimedForestClassifier TimedForestRegressor",
         "pipelines.models._margins": "MarginClassifier",

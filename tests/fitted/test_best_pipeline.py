@@ -14,7 +14,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVR
 
-from automl import AutoMLRegressor
+from automl import AutoMLClassifier, AutoMLRegressor, load
+from automl.persistence import save
+from automl.task.trusted import TRUSTED
+from pipelines import storage
 from tests.factories import FAST
 
 X = np.random.default_rng(0).normal(size=(60, 2))
@@ -63,3 +66,16 @@ def test_the_text_of_an_outer_estimator_holds_no_configuration(outer):
     text = repr(outer(fitted()))
     assert "BestPipeline(steps=[(" in text
     assert "onfiguration" not in text
+
+
+@pytest.mark.parametrize("n_targets", [0, 1, 2])
+def test_a_best_pipeline_can_be_saved_and_loaded(tmp_path, n_targets):
+    pipeline = fitted()
+    if n_targets:
+        labels = np.where(X[:, :n_targets] > 0, "yes", "no").squeeze()
+        model = AutoMLClassifier(**FAST | {"max_trials": 1, "include": ["decision_tree"]}).fit(X, labels)
+        pipeline = model.best_pipeline_
+    save(pipeline, tmp_path / "model")
+    for again in (load(tmp_path / "model"), storage.load(storage.dump(pipeline), TRUSTED)):
+        assert again.predict(X).tolist() == pipeline.predict(X).tolist()
+        assert repr(clone(again)) == repr(pipeline)
