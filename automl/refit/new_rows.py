@@ -43,7 +43,8 @@ def take_columns(
     labels = list(reader.labels_)
     if isinstance(X, pd.DataFrame) and reader.named_:
         missing = [label for label in labels if label not in X.columns]
-        unknown = [label for label in X.columns if label not in set(labels)]
+        known = set(labels)
+        unknown = [label for label in X.columns if label not in known]
         if missing:
             renamed = may_be_renamed(missing, unknown)
             hint = f", or rename columns: {renamed}" if renamed else ""
