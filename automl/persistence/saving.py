@@ -47,7 +47,7 @@ from pipelines import storage
 from pipelines.component import task_type
 
 # Attributes that hold a scorer, and what is computed from them.
-_OF_SCORER = {"_estimate": "estimate_", "_frontier": "frontier_", "_score_curve": "score_over_time_"}
+_OF_SCORER = {"_estimate": "estimate_", "_frontier": "frontier_, slim, choose", "_score_curve": "score_over_time_"}
 
 
 def save(estimator: Any, path: str | os.PathLike[str], rows: bool = False) -> None:
@@ -129,8 +129,12 @@ def _keep_estimate(estimator: FittedModel, rows: bool) -> None:
 
 
 def _warn_of_lost_scorer(estimator: FittedModel) -> None:
-    """Warn of the attributes that a loaded model cannot compute, because their scorer cannot be saved."""
-    lost, packed = [], {}
+    """Warn of what a loaded model cannot compute, or only with another scorer, because its scorer cannot be saved."""
+    packed = pack("scoring", estimator.scoring)
+    effects = []
+    if packed["archive"] is None:
+        effects.append("a loaded model's refit and retune will need set_params(scoring=...)")
+    lost = []
     for name, public in _OF_SCORER.items():
         metric = getattr(vars(estimator).get(name), "metric", None)
         if isinstance(metric, Metric):
@@ -139,8 +143,10 @@ def _warn_of_lost_scorer(estimator: FittedModel) -> None:
                 lost.append(public)
                 packed = found
     if lost:
+        effects.insert(0, f"a loaded model will have no {', '.join(lost)}")
+    if effects:
         why = f"{'load did not import' if packed['types'] else 'cannot be saved'} ({packed['reason']})"
-        message = f"a loaded model will have no {', '.join(lost)}: scoring was {packed['text']}, which {why}"
+        message = f"{'; '.join(effects)}: scoring was {packed['text']}, which {why}"
         warnings.warn(message, UserWarning, stacklevel=5)
 
 

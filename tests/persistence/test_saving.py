@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -162,10 +163,16 @@ def score_of_table(model, X, y):
     return -float(np.average(np.abs(model.predict(X) - y), weights=np.abs(np.asarray(X)[:, 0])))
 
 
+_LOST = (
+    "a loaded model will have no frontier_, slim, choose; "
+    "a loaded model's refit and retune will need set_params(scoring=...): scoring was make_scorer(<lambda>"
+)
+
+
 @pytest.mark.parametrize(
     ("scorer", "lost"),
     [
-        (make_scorer(lambda y, predicted: own_score(y, predicted)), "a loaded model will have no frontier_: scoring"),
+        (make_scorer(lambda y, predicted: own_score(y, predicted)), _LOST),
         (make_scorer(own_score), ""),
         (score_of_table, ""),
         (get_scorer("neg_median_absolute_error"), ""),
@@ -183,3 +190,21 @@ def test_a_saved_model_has_the_estimate_though_nobody_read_it_before(scorer, los
     assert load(tmp_path).estimate_ == reg.estimate_
     load(tmp_path).save(tmp_path)
     assert load(tmp_path).estimate_ == reg.estimate_
+
+
+def test_after_another_scorer_is_set_only_what_was_computed_with_the_lost_one_is_missing(tmp_path):
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    scorer = make_scorer(lambda y, predicted: own_score(y, predicted))
+    reg = AutoMLRegressor(**FAST | {"include": ["ridge"], "max_trials": 1, "scoring": scorer}).fit(X, X[:, 0])
+    with pytest.warns(UserWarning, match=re.escape(_LOST)):
+        reg.save(tmp_path)
+    again = load(tmp_path)
+    for use in (lambda: again.frontier_, lambda: again.slim(max_loss=1), lambda: again.choose(0)):
+        with pytest.raises(InvalidInputError, match="cannot be saved"):
+            use()
+    for use in (again.refit, again.retune):
+        with pytest.raises(InvalidInputError, match=r"cannot be saved .*set_params\(scoring=\.\.\.\)"):
+            use(X, X[:, 0])
+    assert np.allclose(again.set_params(scoring="r2").refit(X, X[:, 0]).predict(X), reg.refit().predict(X))
+    with pytest.warns(UserWarning, match=r"^a loaded model will have no frontier_, slim, choose: scoring was"):
+        reg.set_params(scoring="r2").save(tmp_path)
