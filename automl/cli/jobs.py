@@ -178,7 +178,7 @@ def results(
 ) -> None:
     """Write summary.csv and summary.parquet, also while jobs still run, and print the summary."""
     from automl.jobs.batch import write_results
-    from automl.task.table_writer import standard_output
+    from automl.table_files.writing import standard_output
 
     with _open_to_read(place, batch) as (queue, known):
         summary = write_results(queue, known)

@@ -69,7 +69,7 @@ def leaderboard(
 ) -> None:
     """Show the expected score of a saved model, and the configurations that its search has tried, the best first."""
     from automl.expected_score import known_estimate
-    from automl.task.table_writer import standard_output
+    from automl.table_files.writing import standard_output
 
     options = file_options(encoding, separator, decimal, sheet)
     if test is None:
