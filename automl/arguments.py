@@ -50,18 +50,20 @@ _ELSEWHERE = {
     **dict.fromkeys(("max_iter", "max_models", "n_trials", "n_iter"), "max_trials"),
     **dict.fromkeys(("estimator_list", "included_model_types", "include_algos"), "include"),
     **dict.fromkeys(("excluded_model_types", "exclude_algos"), "exclude"),
-    **dict.fromkeys(("positive_class", "pos_label"), "positive_label"),
     **dict.fromkeys(("n_splits", "nfolds", "fold", "resampling_strategy"), "cv"),
     **dict.fromkeys(("per_run_time_limit", "train_time_limit"), "trial_time_limit"),
     **dict.fromkeys(("path", "tmp_folder"), "store for the run directory, or the method save for the model"),
     **dict.fromkeys(("task", "problem_type"), "AutoMLClassifier or AutoMLRegressor"),
     **dict.fromkeys(("label", "target"), "fit(X, y), where y is the target"),
     **dict.fromkeys(("sample_weight", "groups"), "the argument of fit with this name"),
-    "class_weight": "scoring='balanced_accuracy', or sample_weight of fit",
     "presets": "time_budget: a longer search gives a better model",
     "num_cpus": "n_jobs",
     "num_gpus": "device",
     "verbosity": "verbose",
+}
+_ABOUT_CLASSES = {  # what only a classifier has
+    **dict.fromkeys(("positive_label", "positive_class", "pos_label"), "positive_label"),
+    "class_weight": "scoring='balanced_accuracy', or sample_weight of fit",
 }
 
 
@@ -75,13 +77,20 @@ def suggest_parameters(
     def suggesting(self: _Self, /, *args: _P.args, **kwargs: _P.kwargs) -> None:
         for name in kwargs:
             if name not in known:
-                hint = f"use {_ELSEWHERE[name]}" if name in _ELSEWHERE else did_you_mean(name, known)
+                hint = _hint(name, known)
                 raise TypeError(
                     f"{init.__qualname__}() got an unexpected keyword argument {name!r}{'; ' if hint else ''}{hint}"
                 )
         init(self, *args, **kwargs)
 
     return suggesting
+
+
+def _hint(name: str, known: Collection[str]) -> str:
+    """Say what to use in place of an unknown parameter; an empty text if that is unclear."""
+    if name in _ABOUT_CLASSES:
+        return f"use {_ABOUT_CLASSES[name]}" if "positive_label" in known else "a regressor has no classes"
+    return f"use {_ELSEWHERE[name]}" if name in _ELSEWHERE else did_you_mean(name, known)
 
 
 def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:

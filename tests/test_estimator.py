@@ -83,7 +83,6 @@ def test_the_parameters_are_those_of_the_signature_and_are_stored_as_they_are(es
         ("eval_metric", "use scoring"),
         ("label", "use fit(X, y), where y is the target"),
         ("presets", "use time_budget: a longer search gives a better model"),
-        ("class_weight", "use scoring='balanced_accuracy', or sample_weight of fit"),
         ("seed", "use random_state"),
         ("time_budgt", "did you mean 'time_budget'?"),
     ],
@@ -94,6 +93,22 @@ def test_the_error_about_a_parameter_of_another_library_names_the_right_one(esti
         estimator(**{name: 1})
     start = f"{estimator.__name__}.__init__() got an unexpected keyword argument '{name}'; {hint}"
     assert str(error.value).startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "name", "hint"),
+    [
+        (AutoMLClassifier, "positive_class", "use positive_label"),
+        (AutoMLClassifier, "class_weight", "use scoring='balanced_accuracy', or sample_weight of fit"),
+        (AutoMLRegressor, "positive_class", "a regressor has no classes"),
+        (AutoMLRegressor, "positive_label", "a regressor has no classes"),
+        (AutoMLRegressor, "class_weight", "a regressor has no classes"),
+    ],
+)
+def test_the_error_about_a_parameter_for_classes_suits_the_estimator(estimator, name, hint):
+    with pytest.raises(TypeError) as error:
+        estimator(**{name: 1})
+    assert str(error.value).endswith(f"got an unexpected keyword argument '{name}'; {hint}")
 
 
 def test_a_subclass_of_a_user_may_have_parameters_of_its_own():

@@ -116,13 +116,18 @@ def _of_other_tool(name: str, known: Sequence[str], classification: bool) -> str
     """
     given = name.lower()
     plain = given.removesuffix("_score")
-    if how := _TO_MAKE[classification].get(given) or _TO_MAKE[classification].get(plain):
+    if how := _how_to_make(given, classification):
         raise InvalidInputError(f"scoring: {name!r} is unknown; pass {how}")
-    if any(given in names or plain in names for names in _TO_MAKE.values()):
+    if _how_to_make(given, not classification):
         task, example = ("regression", "roc_auc") if classification else ("classification", "r2")
         raise InvalidInputError(f"scoring={name!r} scores {task}; use for example {example!r}")
     possible = (given, f"neg_{given}", _OTHER_NAMES.get(given), plain, f"neg_{plain}", _OTHER_NAMES.get(plain))
     return next((each for each in possible if each in known), None)
+
+
+def _how_to_make(name: str, classification: bool) -> str | None:
+    """Return how to make the scorer of a metric by its name in small letters; None if it is not in `_TO_MAKE`."""
+    return _TO_MAKE[classification].get(name) or _TO_MAKE[classification].get(name.removesuffix("_score"))
 
 
 def _check_callable(scoring: Any, decides: bool) -> None:
@@ -168,6 +173,8 @@ def _is_of_scikit_learn(function: Any) -> bool:
 def _remedy(function: Any) -> str:
     """Say which scorer takes the place of a metric: the name of a known one, or how to make it."""
     name = function.__name__
+    if how := _how_to_make(name, True) or _how_to_make(name, False):
+        return how
     scorers = [each for each in get_scorer_names() if getattr(get_scorer(each), "_score_func", None) is function]
     if scorers:
         shortest = min(scorers, key=len)  # "f1", and not "f1_macro"

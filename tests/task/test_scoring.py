@@ -8,6 +8,7 @@ from sklearn.metrics import (
     cohen_kappa_score,
     confusion_matrix,
     f1_score,
+    fbeta_score,
     get_scorer_names,
     log_loss,
     make_scorer,
@@ -43,7 +44,7 @@ def assert_refused(scoring, message):
             mean_absolute_error,
             "'neg_mean_absolute_error', or make_scorer(mean_absolute_error, greater_is_better=False)",
         ),
-        (mean_pinball_loss, "pass make_scorer(mean_pinball_loss, greater_is_better=False)"),
+        (mean_pinball_loss, "pass make_scorer(mean_pinball_loss, alpha=0.9, greater_is_better=False)"),
         (mean_tweedie_deviance, "pass make_scorer(mean_tweedie_deviance, greater_is_better=False)"),
         (
             log_loss,
@@ -52,6 +53,7 @@ def assert_refused(scoring, message):
         (r2_score, "pass 'r2', or make_scorer(r2_score)"),
         (accuracy_score, "pass 'accuracy', or make_scorer(accuracy_score)"),
         (f1_score, "pass 'f1', or make_scorer(f1_score)"),
+        (fbeta_score, "pass make_scorer(fbeta_score, beta=2)"),
         (cohen_kappa_score, "pass make_scorer(cohen_kappa_score)"),
         (
             confusion_matrix,
