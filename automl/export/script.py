@@ -102,8 +102,8 @@ class _TargetCode:
         Code of the functions that read the target and score the pipeline.
     main : str
         Template of the main function.
-    texts : str
-        Code of the names of the columns that a file is not read as numbers for: features, and targets of texts.
+    labels : str
+        Code of the list of targets whose classes are texts, which a file must not turn into numbers; "" for none.
     """
 
     kind: str
@@ -111,7 +111,7 @@ class _TargetCode:
     constants: list[str]
     functions: list[str]
     main: str
-    texts: str
+    labels: str
 
 
 def python_script(estimator: FittedModel, name: str = "pipeline.py") -> str:
@@ -260,7 +260,7 @@ def _assemble(
         read,
         PARSER,
         WITH_POINTS,
-        read_table_code(target.texts),
+        read_table_code(target.labels),
         *target.functions,
         model,
         with_groups(target.main, estimator),
@@ -281,8 +281,8 @@ def _target_code(estimator: FittedModel, script: Script) -> _TargetCode:
     constants = target_constants(estimator, layout, scoring, script)
     *functions, main = target_functions(scoring, layout, script)
     names = text_targets(estimator, layout)
-    texts = f"[*TEXTS, *{list_code([quote(name) for name in names])}]" if names else "TEXTS"
-    return _TargetCode(plural(layout.n_targets, "target"), USAGE, constants, functions, main, texts)
+    labels = list_code([quote(name) for name in names]) if names else ""
+    return _TargetCode(plural(layout.n_targets, "target"), USAGE, constants, functions, main, labels)
 
 
 def _one_target_code(estimator: FittedModel, script: Script) -> _TargetCode:
@@ -295,8 +295,8 @@ def _one_target_code(estimator: FittedModel, script: Script) -> _TargetCode:
     functions = [*read, *score_code(scoring, n_classes, script), *print_scores_code("[CLASSES]" if n_classes else "")]
     script.imports.add("import numpy as np")
     script.use("sklearn.model_selection", "cross_val_score")
-    texts = "TEXTS" if classes is None or not are_texts(classes) else "[*TEXTS, targets[0]]"
-    return _TargetCode(kind, _USAGE, constants, functions, _MAIN, texts)
+    labels = "" if classes is None or not are_texts(classes) else "targets[:1]"
+    return _TargetCode(kind, _USAGE, constants, functions, _MAIN, labels)
 
 
 def _scoring(estimator: FittedModel, kind: str, script: Script) -> str:

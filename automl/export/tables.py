@@ -34,7 +34,7 @@ _READ_TABLE = '''def read_table(path, targets, arguments):
         options = {"sep": arguments.separator, "encoding": arguments.encoding, "decimal": arguments.decimal}
         try:
             table = pd.read_csv(path, dtype=dict.fromkeys(texts, str), **options)
-        except (UnicodeError, LookupError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+$labels        except (UnicodeError, LookupError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
             raise SystemExit(f"'{path}' cannot be read: {error}; check --separator and --encoding") from error
         if arguments.decimal == ",":
             for name in table.columns.difference(texts):
@@ -47,6 +47,11 @@ _READ_TABLE = '''def read_table(path, targets, arguments):
         raise SystemExit(f"'{path}' has no rows")
     return table
 '''
+_READ_LABELS = """            # Once more, because the texts NA and None may be classes.
+            options |= {"usecols": lambda name: name in $labels, "dtype": str, "keep_default_na": False}
+            labels = pd.read_csv(path, **options)
+            table[labels.columns] = labels
+"""
 CHECK_DECIMAL = '''def check_decimal(column):
     """End the script if commas in a column of numbers may be decimal marks, which were not read as such."""
     if pd.api.types.is_numeric_dtype(column):
@@ -99,6 +104,15 @@ CLASS_CODES = '''def class_codes(column, classes):
 '''
 
 
-def read_table_code(texts: str) -> str:
-    """Return the code that reads a file; `texts` is the code of the names of the columns that stay texts."""
-    return Template(_READ_TABLE).substitute(texts=texts)
+def read_table_code(labels: str) -> str:
+    """Return the code that reads a file.
+
+    Parameters
+    ----------
+    labels : str
+        The code of the list of targets whose classes are texts; "" for none.
+    """
+    if not labels:
+        return Template(_READ_TABLE).substitute(texts="TEXTS", labels="")
+    again = Template(_READ_LABELS).substitute(labels=labels)
+    return Template(_READ_TABLE).substitute(texts=f"[*TEXTS, *{labels}]", labels=again)
