@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from automl.ensemble.fitted_model import FittedModel
+from automl.errors import InvalidInputError
 from automl.export.code import Raw, Script, call_code, list_code, quote
 from automl.export.columns import constant
 from automl.export.folds import splitter
@@ -180,7 +181,18 @@ def class_list(classes: Any, positive: int, script: Script) -> str:
     """Return the code of the classes of a target; of two classes the positive one is the last.
 
     The script trains and scores on numbers of classes, of which scikit-learn takes 1 for the positive class.
+
+    Raises
+    ------
+    InvalidInputError
+        If a class is neither a text, a number nor a truth value, such as a date: files write it in many ways.
     """
+    for label in np.asarray(classes):
+        if isinstance(label, np.timedelta64) or not isinstance(label, str | int | float | np.number | np.bool_):
+            raise InvalidInputError(
+                f"the script cannot have classes such as {label!r}; fit on classes that are texts, with "
+                "y.astype(str), or use the saved model or 'automl package'"
+            )
     labels = np.asarray(classes).tolist()
     if len(labels) == 2 and positive == 0:
         labels.reverse()

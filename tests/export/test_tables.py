@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
 
@@ -142,6 +142,24 @@ def test_labels_in_a_file_are_those_of_the_model(tmp_path, labels, n_targets):
     else:
         codes, classes = names["read_targets"](found)[:, 1], names["CLASSES"][1]
     assert [classes[code] for code in codes] == labels * 30
+
+
+NO_LABELS = {
+    "days": np.array(["2024-01-01", "2025-01-01"], dtype="datetime64[D]"),
+    "times": pd.date_range("2024-01-01", periods=2, tz="UTC"),
+    "durations": pd.to_timedelta([1, 2], unit="D"),
+    "decimals": [Decimal("1.5"), Decimal("2.5")],
+    "months": pd.period_range("2024-01", periods=2, freq="M"),
+    "dates of Python": [date(2024, 1, 1), date(2025, 1, 1)],
+}
+
+
+@pytest.mark.parametrize("kind", NO_LABELS)
+def test_a_script_with_classes_that_no_file_holds_is_refused(kind):
+    model = AutoMLClassifier(**FAST | {"max_trials": 1, "include": ["decision_tree"]})
+    model.fit(make_table()[["a"]], pd.Series(NO_LABELS[kind]).repeat(30).reset_index(drop=True))
+    with pytest.raises(InvalidInputError, match=r"classes such as .*(20|timedelta|Decimal)"):
+        python_script(model)
 
 
 def test_a_label_that_is_no_class_ends_the_script_with_one_message():
