@@ -33,7 +33,11 @@ _NUMBERS_IN_TEXTS = '''def texts_to_numbers(column, decimal, units):
     """Return a column as numbers; texts are read with this decimal mark and these units, other texts become missing."""
     column = durations_to_seconds(column)
     if pd.api.types.is_numeric_dtype(column):
-        return column.astype(float)
+        numbers = column.astype(float)
+        if np.isinf(numbers).any():
+            advice = "replace them by empty cells or finite numbers"
+            raise SystemExit(f"column '{column.name}' holds infinite values, which the model refuses; {advice}")
+        return numbers
     read = cache(lambda text: read_number(text, decimal, units))
     numbers = column.map(lambda cell: read(cell) if isinstance(cell, str) else cell)
     numbers = pd.to_numeric(numbers, errors="coerce").astype(float)

@@ -72,6 +72,20 @@ def test_decimal_commas_are_read_beside_thousands_and_placeholders(tmp_path):
     np.testing.assert_array_equal(target, found["a"].dropna())
 
 
+@pytest.mark.parametrize("column", ["a", "price"])
+def test_infinite_numbers_end_the_script_as_the_model_refuses_them(column):
+    table = make_table().head(3).assign(**{column: [1.5, np.inf, 2.5]})
+    with pytest.raises(InvalidInputError, match=f"column '{column}' holds infinite values"):
+        fitted()[0].predict(table)
+    with pytest.raises(SystemExit, match=f"^column '{column}' holds infinite values"):
+        fitted()[1]["read_columns"](table)
+
+
+def test_infinite_numbers_of_a_file_end_the_script(tmp_path):
+    with pytest.raises(SystemExit, match=r"^column 'a' holds infinite values"):
+        read(tmp_path, "code,price,a,floor,y\n01,1,1.5,1,1\n02,2,inf,2,2\n")
+
+
 TARGETS = {
     "whole numbers": [3, 2, 7],
     "truth values": [True, False, True],
