@@ -80,7 +80,7 @@ def test_status_brings_a_queue_of_an_older_version_up_to_date(shell, tmp_path):
     ("arguments", "message"),
     [
         (["run", "missing.yaml"], "'missing.yaml' cannot be read"),
-        (["run", "jobs.yaml", "--n-jobs", "0"], "n_jobs must be a whole number"),
+        (["run", "jobs.yaml", "--n-jobs", "0"], "--n-jobs must be a whole number"),
         (["run", "jobs.yaml", "--memory", "-5"], "memory must be a number of MiB above 0"),
         (["status", "jobs.yaml"], "there is no queue"),
         (["resume", "nowhere.sqlite"], "there is no queue 'nowhere.sqlite'; 'automl jobs run' creates it"),

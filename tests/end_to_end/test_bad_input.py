@@ -67,7 +67,7 @@ TABLES = [
     (pd.concat([X, X.iloc[:, :1]], axis=1), Y, "sepal length.*duplicates"),
     (_changed(nested=[[1, 2]] * 150), Y, "nested.*list"),
     (_changed(endless=np.inf), Y, "endless.*infinite"),
-    (X.iloc[:, 0], Y, "Reshape"),
+    (X.iloc[:, 0], Y, "X.to_frame"),
     ("train.csv", Y, "X is a path, 'train.csv'.*read_csv"),
     (X, "petal width (cm)", r"y should be a 1d array.*X\.pop\('petal width \(cm\)'\)"),
 ]

@@ -68,7 +68,7 @@ def _run(command, table, folder, monkeypatch):
         {"without": ["iris", "wine"]},
         {"without": None},
         {"include": {"model": ["ridge", "lda"], "encoding": "one_hot"}},
-        {"exclude": ["svm", "encoding:one_hot"]},
+        {"exclude": ["linear_svm", "encoding:one_hot"]},
         {"scoring": ["f1", "accuracy"], "positive_label": "yes"},
         {"quantiles": LEVELS, "monotonic": {"a": 1, "zip code": np.int64(-1)}},
         {"objectives": ("score", "milliseconds"), "ensemble_size": 5, "n_jobs": 2},
