@@ -191,6 +191,7 @@ def test_help_shows_the_five_most_important_options_first(call, monkeypatch):
     assert len(panels) > 6
 
 
+@pytest.mark.slow
 def test_scoring_takes_several_names_after_commas(call, tmp_path):
     X, y = load_breast_cancer(return_X_y=True, as_frame=True)
     X.iloc[:, :5].assign(target=y).to_csv(tmp_path / "train.csv", index=False)

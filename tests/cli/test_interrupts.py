@@ -93,6 +93,7 @@ runpy.run_module("automl", run_name="__main__")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("library", "words", "line"),
     [

@@ -23,6 +23,7 @@ def table(tmp_path, monkeypatch):
     return frame
 
 
+@pytest.mark.slow
 def test_the_model_knows_the_class_of_interest(table, call):
     quick = ["--max-trials", 1, "--n-jobs", 1, "--seed", 0, "--include", "decision_tree", "--scoring", "recall"]
     code, _, err = call("fit", "cells.csv", "--target", "target", "--positive", "healthy", *quick)
@@ -40,6 +41,7 @@ def test_the_model_knows_the_class_of_interest(table, call):
         assert precision == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_the_scores_of_one_class_name_the_class(table, call, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")  # no name is wrapped
     quick = ["--max-trials", 1, "--n-jobs", 1, "--seed", 0, "--include", "decision_tree"]

@@ -91,6 +91,7 @@ def _load_each_model_once(monkeypatch):
         monkeypatch.setattr(command, "load_model", MODELS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["new.csv", "new.parquet"])
 @pytest.mark.parametrize("rows", [1, 7, 89, 1000])
 def test_predictions_do_not_depend_on_the_chunks(places, call, name, rows):

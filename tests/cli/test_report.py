@@ -39,6 +39,7 @@ def test_tables_in_files_fill_their_sections_and_the_name_of_the_file_gives_the_
     assert content["table"]["columns"][0]["missing"] == pytest.approx(18 / 120, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_cells_that_cannot_be_read_are_noted_once(call, folder):
     X, y = people(60, seed=1)
     column = X.select_dtypes("number").columns[0]

@@ -46,6 +46,7 @@ def test_a_few_rows_that_are_all_predicted_right_have_no_interval(call, table):
     assert (accuracy["low"], accuracy["high"]) == (1.0, 1.0)  # 60 rows are enough
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", [["kind"], ["kind", "half"]])
 def test_rows_that_the_model_was_trained_on_are_noted_where_the_model_keeps_its_rows(call, table, target):
     table = table.assign(half=np.where(table["a"] % 2, "odd", "even"))[["a", "b", *target]]

@@ -151,7 +151,8 @@ def cases() -> Iterator[Any]:
             for task in tasks:
                 traits = RICH_TABLES[task_type(_N_CLASSES[task])]
                 if component.name != "none" and (step != "model" or component.applies(traits)):
-                    yield pytest.param(step, component, task, id=f"{step}-{component.name}-{task}")
+                    marks = [pytest.mark.slow] if step != "model" and task != tasks[0] else []
+                    yield pytest.param(step, component, task, id=f"{step}-{component.name}-{task}", marks=marks)
 
 
 def outputs(pipeline: Any, X: Any) -> Array:

@@ -304,6 +304,7 @@ def test_rows_for_a_scorer_that_reads_the_table_are_saved_only_on_request(amount
     assert load(tmp_path / "with", trusted=[saved_amount]).frontier_.equals(amounts.frontier_)
 
 
+@pytest.mark.slow
 def test_after_the_deadline_the_scorer_is_not_called_and_the_limit_is_met(monkeypatch):
     clf = AutoMLClassifier(**SETTINGS, scoring="neg_log_loss").fit(X, Y)
     record, calls = clf._frontier, []

@@ -164,6 +164,7 @@ def test_a_package_of_the_same_name_in_the_working_directory_is_not_seen(tmp_pat
     assert run_script(tmp_path / "bin", body, flags=flags, place=tmp_path / "work") == ["ok ok"]
 
 
+@pytest.mark.slow
 def test_modules_beside_the_script_can_be_imported_in_workers(tmp_path):
     (tmp_path / "judges.py").write_text("def constant(estimator, X, y):\n    return 0.25\n")
     body = """

@@ -88,6 +88,7 @@ def _outcome(history):
     ]
 
 
+@pytest.mark.slow
 def test_without_a_cluster_the_error_names_the_way_to_start_one():
     # First in this file: later there is a cluster that would be found.
     code = (
@@ -193,6 +194,7 @@ def test_a_lost_node_costs_time_but_no_trial(cluster):
     assert {r.status for r in model.history_.results} == {Status.OK}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
 def test_the_folder_of_another_user_is_not_read(start, tmp_path):
     executor = start(make_task(n_rows=100), n_jobs=1)

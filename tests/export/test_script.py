@@ -296,6 +296,7 @@ def test_the_command_prints_the_script(call, tmp_path):
     assert "add --python" in err
 
 
+@pytest.mark.slow
 def test_the_file_of_the_script_is_replaced_as_a_whole(call, tmp_path):
     X, y = load_wine(return_X_y=True)
     AutoMLClassifier(**FAST | {"include": ["decision_tree"], "max_trials": 1}).fit(X, y).save(tmp_path / "model")
@@ -310,6 +311,7 @@ def test_the_file_of_the_script_is_replaced_as_a_whole(call, tmp_path):
     assert "cannot be written" in err
 
 
+@pytest.mark.slow
 def test_the_script_says_what_it_leaves_out():
     X, y = load_breast_cancer(return_X_y=True, as_frame=True)
     settings = FAST | {"max_trials": 1, "include": ["decision_tree"]}

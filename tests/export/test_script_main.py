@@ -108,6 +108,7 @@ def test_the_script_reads_the_text_files_that_fit_reads(tmp_path, monkeypatch, t
             run(*options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [AutoMLClassifier, AutoMLRegressor])
 def test_the_script_cross_validates_catboost_with_categories(tmp_path, monkeypatch, capsys, kind):
     table = SOME.assign(label=SOME["größe"] > 5 if kind is AutoMLClassifier else SOME["größe"])

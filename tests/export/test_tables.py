@@ -140,6 +140,7 @@ LABELS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_targets", [1, 2])
 @pytest.mark.parametrize("labels", LABELS, ids=str)
 def test_labels_in_a_file_are_those_of_the_model(tmp_path, labels, n_targets):

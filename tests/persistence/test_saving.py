@@ -169,6 +169,7 @@ _LOST = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scorer", "lost"),
     [

@@ -61,6 +61,7 @@ def resumed(whole):
     return AutoMLClassifier(**SETTINGS, store=whole[2]).fit(X, Y)
 
 
+@pytest.mark.slow
 def test_trials_leave_trainings_until_a_promotion_or_the_end_of_the_search(whole):
     clf, seen, _ = whole
     assert [r.trial.fidelity for r in clf.history_] == pytest.approx([1 / 3] * 3 + [1] * 3)

@@ -12,6 +12,7 @@ from tests.factories import FAST
 X, Y = load_iris(return_X_y=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [".model", ".npy", ".free.npy"])
 def test_a_run_goes_on_without_a_trial_whose_files_were_deleted_as_an_error_advises(tmp_path, ending):
     settings = FAST | {"store": tmp_path, "guard": 0.2, "ensemble_size": 1}
