@@ -189,7 +189,11 @@ def _check_column(column: pd.Series, where: str) -> None:
 def _check_objects(column: pd.Series, where: str) -> None:
     inferred = types.infer_dtype(column, skipna=True)
     if inferred in ("floating", "mixed-integer-float", "decimal"):
-        if np.isinf(pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)).any():
+        try:
+            numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        except OverflowError as error:  # a whole number of Python beyond the range of floats
+            raise _infinite(where) from error
+        if np.isinf(numbers).any():
             raise _infinite(where)
     elif inferred == "complex":
         raise InvalidInputError(f"{where}: Complex data not supported; split it into real and imaginary parts")
@@ -199,8 +203,7 @@ def _check_objects(column: pd.Series, where: str) -> None:
             is_nested = any("__iter__" in vars(base) for base in kind.__mro__)
             if is_nested and not issubclass(kind, str | bytes):
                 raise _nested(where, kind.__name__)
-        numbers = [value for value in column if isinstance(value, float)]
-        if np.isinf(numbers).any():
+        if np.isinf([value for value in column if isinstance(value, float)]).any():
             raise _infinite(where)
 
 

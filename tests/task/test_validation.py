@@ -201,6 +201,7 @@ def test_good_tables_pass(table):
         (pd.DataFrame({"a": pd.array([1.0, -inf], dtype="Float64")}), "column 'a' holds infinite values"),
         (pd.DataFrame({"a": pd.Series([1, inf, None], dtype=object)}), "column 'a' holds infinite values"),
         (pd.DataFrame({"a": pd.Series([inf, "x"], dtype=object)}), "column 'a' holds infinite values"),
+        (pd.DataFrame({"a": pd.Series([10**400, 0.5], dtype=object)}), "column 'a' holds infinite values"),
         (np.array([[1.0, 2], [3, -inf]]), "column 1 holds infinite values"),
         (pd.DataFrame({"a": [1, 2], "tags": [["x"], None]}), "column 'tags' holds cells of type list"),
         (
