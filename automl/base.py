@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -23,6 +22,7 @@ from automl.arguments import check_arguments
 from automl.continuation import Continuation
 from automl.drift.methods import DriftCheck
 from automl.ensemble.slimming import reading_milliseconds
+from automl.errors import warn_user
 from automl.execute.processes import warm_up
 from automl.explain.methods import Explanations
 from automl.fitted.attributes import FittedAttributes
@@ -237,11 +237,9 @@ class BaseAutoML(
         X = check_table(X)
         check_width(X, self.n_features_in_, type(self).__name__)
         if hasattr(self, "feature_names_in_") and not hasattr(X, "columns"):
-            warnings.warn(
+            warn_user(
                 f"X does not have valid feature names, but {type(self).__name__} was fitted with feature names; its "
-                "columns are taken in the order of training",
-                UserWarning,
-                stacklevel=3,
+                "columns are taken in the order of training"
             )
         self._warn_of_drift(X)
         # Workers fitted the pipelines on arrays; a global setting `transform_output` must not reach their inner steps.

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+import sys
+import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
+from types import FrameType
 from typing import Any
 
 _SHOWN = 5  # classes in one message
 _NAMED = 3  # names in one suggestion
 _LEAST_PREFIX = 3  # letters from which on a name may be an abbreviation
+_LIBRARIES = ("automl", "sklearn", "joblib")  # scorers and meta-estimators of scikit-learn call methods, too
 
 
 class AutoMLError(Exception):
@@ -121,3 +125,19 @@ def _closest(name: str, known: list[str]) -> list[str]:
         return sorted(starting or holding, key=len)[:_NAMED]
     written = {each.lower(): each for each in known}
     return [written[each] for each in get_close_matches(given, list(written), n=_NAMED)]
+
+
+def warn_user(message: str | Warning, category: type[Warning] = UserWarning) -> None:
+    """Give a warning that points to the line of the user who has called the library, directly or through another one.
+
+    Parameters
+    ----------
+    message : str or Warning
+    category : type of Warning
+        Of a text.
+    """
+    frame: FrameType | None = sys._getframe()
+    level = 1
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _LIBRARIES:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)

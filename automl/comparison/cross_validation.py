@@ -6,7 +6,6 @@ import logging
 import os
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from numbers import Real
@@ -33,7 +32,7 @@ from automl.comparison.fold_details import (
 from automl.comparison.fold_store import FoldScores, FoldStore
 from automl.comparison.folds import compare_folds
 from automl.comparison.plan import Plan, Request, fit_keyword, plan_comparison, time_keywords, training_target
-from automl.errors import FoldFailedWarning, InvalidInputError, NothingFittedError
+from automl.errors import FoldFailedWarning, InvalidInputError, NothingFittedError, warn_user
 from automl.fit_log import attach_handler, detach_handler
 from automl.plurals import plural, short_number
 from automl.trials.endings import was_interrupted
@@ -319,11 +318,10 @@ def _run_folds(
         if result.failed and name not in warned:
             warned.add(name)
             reason = next(iter(result.reasons.values())).rstrip(".")
-            warnings.warn(
+            warn_user(
                 f"estimator {name!r} has no score on outer fold {fold + 1} of {len(plan.folds)}: {reason}. "
                 "Its missing scores are NaN; the column 'reason' of scores gives the reason",
                 FoldFailedWarning,
-                stacklevel=3,
             )
     return results
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
 from automl.drift.check import SketchedModel, check_drift
 from automl.drift.report import DriftReport
-from automl.errors import DriftWarning
+from automl.errors import DriftWarning, warn_user
 from pipelines.table.raw import as_table
 
 _WARNING_LEVEL = 0.001  # for each call of a prediction, of which there may be many
@@ -102,4 +101,4 @@ class DriftCheck(SketchedModel):
             return
         report = check_drift(self, X, None, _WARNING_LEVEL, False, 0)
         if report.drifted:
-            warnings.warn(f"{report.verdict}; check_drift shows the details", DriftWarning, stacklevel=4)
+            warn_user(f"{report.verdict}; check_drift shows the details", DriftWarning)

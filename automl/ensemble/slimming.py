@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
@@ -28,7 +27,7 @@ from automl.ensemble.missing import SLIM, order_of_rows, why_missing
 from automl.ensemble.out_of_fold_scores import scores_of_frontier
 from automl.ensemble.selection import Ensemble
 from automl.ensemble.single_scores import singles_of_frontier
-from automl.errors import InvalidInputError
+from automl.errors import InvalidInputError, warn_user
 from automl.plurals import short_number
 from automl.task.own_objects import check_loaded
 from automl.task.table_validation import check_table
@@ -233,10 +232,8 @@ def within_limit(
         longest = min(longest, entry.milliseconds) * min(0.9, limit / taken)
         if not fitting:
             break
-    warnings.warn(
+    warn_user(
         f"max_predict_milliseconds={limit:g} cannot be met; the fastest ensemble takes {short_number(taken, 2)} ms for "
-        f"one row, of which the reading of the row takes {short_number(record.overhead, 2)} ms",
-        UserWarning,
-        stacklevel=11,
+        f"one row, of which the reading of the row takes {short_number(record.overhead, 2)} ms"
     )
     return chosen, smaller_record(record, entry)

@@ -21,7 +21,7 @@ from scipy import sparse, special
 from automl.ensemble.fitted_model import FittedModel
 from automl.ensemble.jackknife import draw_groups, jackknife_error
 from automl.ensemble.threshold import judges_labels, one_hot_labels
-from automl.errors import AutoMLError, InvalidInputError
+from automl.errors import AutoMLError, InvalidInputError, warn_user
 from automl.explain.correlation import most_correlated
 from automl.explain.parts import (
     Part,
@@ -276,11 +276,9 @@ def _as_table(estimator: FittedModel, gains: Array, scored: list[_ScoredPart], t
     interval = _from_folds if len(scored) >= _FEWEST_FOLDS else _from_groups
     half = np.array([interval(own, test_share) for own in means[:, :, :n_own]])
     if missed.any():
-        warnings.warn(
+        warn_user(
             f"the time was too short for {missed.sum()} of {plural(len(missed), 'column')}, whose importance is NaN; "
-            "pass a larger number of seconds",
-            UserWarning,
-            stacklevel=4,
+            "pass a larger number of seconds"
         )
     names = pd.Series(column_names(estimator), dtype=object)
     table = pd.DataFrame({"name": names, "importance": center, "low": center - half, "high": center + half})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from automl.errors import warn_user
 from automl.explain.explanation import Explanation
 from automl.explain.group_scores import scores_by_group
 from automl.explain.hyperparameters import hyperparameter_importance
@@ -165,11 +165,9 @@ class Explanations(ModelWithRows):
         table = scores_by_group(self, groups, X, y, sample_weight)
         rows = table["rows"].iloc[:-2]
         if rows.min() < FEWEST_ROWS:
-            warnings.warn(
+            warn_user(
                 f"group {rows.idxmin()!r} has {plural(int(rows.min()), 'row')}; with fewer than {FEWEST_ROWS} rows, "
                 "the score of a group is mostly chance; join small groups",
-                UserWarning,
-                stacklevel=2,
             )
         return table
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from automl.ensemble.coverage import scored_coverage
 from automl.ensemble.fitted_model import FittedModel
 from automl.ensemble.out_of_fold_scores import Records, predict_intervals, predict_sets
 from automl.ensemble.selection import Ensemble
-from automl.errors import InvalidInputError
+from automl.errors import InvalidInputError, warn_user
 from automl.explain.predictions import out_of_fold_rows
 from automl.refit.interval_scale import records_with_scale
 from automl.refit.model import ModelWithRows
@@ -92,7 +91,7 @@ def _prepare(estimator: FittedModel, X: Any, what: str) -> tuple[Records, Any]:
     note = records[0].note
     if note and not vars(estimator).get("_has_warned_of_intervals"):
         estimator._has_warned_of_intervals = True
-        warnings.warn(f"the {what} are approximate: {note}", UserWarning, stacklevel=4)
+        warn_user(f"the {what} are approximate: {note}")
     with config_context(transform_output="default"):
         return records, read_rows(estimator._reader, X)
 
@@ -266,9 +265,7 @@ def _warn_of_rare_classes(scores: Scores, classes: Array, level: float, subject:
     rare = [repr(plain) for plain in classes[counts < needed].tolist()]
     if rare:
         names = ", ".join(rare[:5]) + (", ..." if rare[5:] else "")
-        warnings.warn(
+        warn_user(
             f"{subject}by_class: level={level:g} needs {needed} {'groups' if is_grouped else 'rows'} of a class with "
-            f"out-of-fold predictions; these classes have fewer and are in every set: {names}",
-            UserWarning,
-            stacklevel=3,
+            f"out-of-fold predictions; these classes have fewer and are in every set: {names}"
         )

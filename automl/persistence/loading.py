@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Collection, Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from automl.ensemble.missing import FOR_PREDICTION
-from automl.errors import InvalidInputError
+from automl.errors import InvalidInputError, warn_user
 from automl.persistence.manifest import (
     ARGUMENTS,
     ESTIMATOR,
@@ -196,9 +195,7 @@ def _compare_versions(folder: Path, made: Mapping[str, str], libraries: Iterable
     here = versions_for(libraries)
     others = [f"{name} {made[name]} (here {here.get(name, 'none')})" for name in made if made[name] != here.get(name)]
     if others:
-        warnings.warn(
-            f"'{folder}' was made with {', '.join(others)}; predictions may fail or differ", UserWarning, stacklevel=4
-        )
+        warn_user(f"'{folder}' was made with {', '.join(others)}; predictions may fail or differ")
 
 
 def _compare_texts(folder: Path, files: Mapping[str, Any]) -> None:
@@ -212,4 +209,4 @@ def _compare_texts(folder: Path, files: Mapping[str, Any]) -> None:
             changed.append(name)
     if changed:
         message = f"{' and '.join(changed)} of the model in '{folder}' changed after the model was saved"
-        warnings.warn(message, UserWarning, stacklevel=4)
+        warn_user(message)

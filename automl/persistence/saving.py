@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import inspect
 import os
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import partial
@@ -18,7 +17,7 @@ import pandas as pd
 from automl.drift.check import SketchedModel, make_sketch
 from automl.ensemble.estimate import OutOfFoldRecord
 from automl.ensemble.fitted_model import FittedModel
-from automl.errors import InvalidInputError
+from automl.errors import InvalidInputError, warn_user
 from automl.expected_score import keep_estimate, known_estimate
 from automl.interruption import unless_interrupted
 from automl.persistence.card import model_card
@@ -147,7 +146,7 @@ def _warn_of_lost_scorer(estimator: FittedModel) -> None:
     if effects:
         why = f"{'load did not import' if packed['types'] else 'cannot be saved'} ({packed['reason']})"
         message = f"{'; '.join(effects)}: scoring was {packed['text']}, which {why}"
-        warnings.warn(message, UserWarning, stacklevel=5)
+        warn_user(message)
 
 
 def _write_other(estimator: Any, folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import r2_score
 
-from automl.errors import InvalidInputError, unknown_label
+from automl.errors import InvalidInputError, unknown_label, warn_user
 from automl.task.several_targets import take_targets, target_columns
 from automl.task.validation import as_numbers, check_score_weight, read_target
 from pipelines.targets import TargetLayout
@@ -81,7 +80,7 @@ def _warn_of_unknown(holder: str, labels: NDArray[Any], classes: NDArray[Any]) -
     unknown = next((label for label in dict.fromkeys(labels.tolist()) if label not in known), None)
     if unknown is not None:
         message = f"{unknown_label(holder, unknown, known)}; score counts them as wrong"
-        warnings.warn(message, UserWarning, stacklevel=4)
+        warn_user(message)
 
 
 def _kind(labels: NDArray[Any]) -> str:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
 from collections.abc import Sequence
-from types import FrameType
 from typing import Any
 
-from automl.errors import UnreadCellsWarning
+from automl.errors import UnreadCellsWarning, warn_user
 from automl.plurals import plural
 from automl.task.validation import table_errors
 from pipelines.table.cells import UnreadCells
@@ -16,7 +13,6 @@ from pipelines.table.reader import TableReader
 
 _SHOWN = 3  # columns in one message
 _LONGEST = 50  # characters of an example
-_LIBRARIES = ("automl", "sklearn", "joblib")  # scorers and meta-estimators of scikit-learn call predictions, too
 _PLURALS = {"number": "numbers", "boolean": "booleans", "date": "dates", "time": "times"}
 
 
@@ -35,21 +31,9 @@ def read_rows(reader: TableReader, X: Any) -> Any:
 
 
 def warn_of_unread(columns: Sequence[UnreadCells]) -> None:
-    """Warn of cells that cannot be read, in one line for all columns; without such cells do nothing.
-
-    The warning points to the line of the user who has called a method of an estimator, or a function that calls it.
-    """
+    """Warn of cells that cannot be read, in one line for all columns; without such cells do nothing."""
     if columns:
-        warnings.warn(UnreadCellsWarning(describe_unread(columns), columns), stacklevel=_level_of_user())
-
-
-def _level_of_user() -> int:
-    """Return the `stacklevel` of the first frame outside the libraries, for a warning of the function that calls."""
-    frame: FrameType | None = sys._getframe(1)
-    level = 1
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _LIBRARIES:
-        frame, level = frame.f_back, level + 1
-    return level
+        warn_user(UnreadCellsWarning(describe_unread(columns), columns))
 
 
 def describe_unread(columns: Sequence[UnreadCells]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral, Real
@@ -17,7 +16,7 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.metrics import get_scorer_names
 from sklearn.utils.multiclass import type_of_target
 
-from automl.errors import InvalidInputError, RareClassWarning
+from automl.errors import InvalidInputError, RareClassWarning, warn_user
 from automl.plurals import plural
 from automl.task.metrics import Metric, arbitrary_predictions, try_metric
 from automl.task.positive_class import positive_code
@@ -245,11 +244,10 @@ def warn_of_lone_rows(y: Array, sample_weight: Array | None, classes: Array | No
         return
     listed = ", ".join(names[:5]) + (f" and {plural(len(names) - 5, 'other class')}" if len(names) > 5 else "")
     subject = f"class {listed} of y has" if len(names) == 1 else f"each of the classes {listed} of y has"
-    warnings.warn(
+    warn_user(
         f"{subject} a single row, which is used for training only: no score says how well the class is predicted; add "
         "rows, or merge rare classes",
         RareClassWarning,
-        stacklevel=5,
     )
 
 
@@ -322,11 +320,10 @@ def _flat(name: str, values: Any) -> Array:
 
 
 def _warn_column() -> None:
-    warnings.warn(
+    warn_user(
         "A column-vector y was passed when a 1d array was expected. Please change the shape of y to (n_samples, ), "
         "for example using ravel().",
         DataConversionWarning,
-        stacklevel=4,
     )
 
 
