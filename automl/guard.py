@@ -22,7 +22,7 @@ from automl.ensemble.selection import Ensemble, out_of_fold, predicting_folds
 from automl.ensemble.threshold import one_hot_labels
 from automl.errors import InvalidInputError
 from automl.plurals import short_number
-from automl.task.metrics import loss_or_nan
+from automl.task.scored_target import ScoredTarget
 from automl.task.task import ALL_ROWS, Task
 from automl.task.validation import is_number
 from automl.trials.artifacts import Artifacts
@@ -155,8 +155,7 @@ class GuardMonitor:
         mean, holdout = ensemble.finish(mean), ensemble.finish(holdout)
         if ensemble.decision_weights is not None:
             mean, holdout = (one_hot_labels(p, ensemble.decision_weights) for p in (mean, holdout))
-        work_loss = loss_or_nan(self._task.metric.take(rows), self._task.y[rows], mean, self._task.weights(rows))
-        self._add(seconds, work_loss, holdout)
+        self._add(seconds, self._task.scored(rows).loss(mean), holdout)
 
     def _holdout_predictions(self, evaluation: Evaluation) -> NDArray[np.float64]:
         """Return the predictions of a configuration for the holdout rows, by the models that would predict new rows."""
@@ -200,6 +199,6 @@ class GuardMonitor:
         return bool(point.holdout_loss - best.holdout_loss > _STANDARD_ERRORS * np.nanstd(differences))
 
     def _loss(self, predictions: NDArray[np.float64], rows: NDArray[np.intp]) -> float:
-        weights = None if self._holdout.sample_weight is None else self._holdout.sample_weight[rows]
-        metric = self._task.metric if self._holdout.metric is None else self._holdout.metric
-        return loss_or_nan(metric.take(rows), self._holdout.y[rows], predictions[rows], weights)
+        holdout = self._holdout
+        metric = self._task.metric if holdout.metric is None else holdout.metric
+        return ScoredTarget(holdout.y, metric, holdout.sample_weight).take(rows).loss(predictions[rows])

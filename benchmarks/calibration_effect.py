@@ -42,7 +42,7 @@ def measure(name: str, table: pd.DataFrame, task: str, fold: int, seconds: float
     record, losses = model._frontier, {}
     assert record is not None, "each fit keeps the predictions of its ensemble"
     mean = np.tensordot(record.weights, record.predictions.astype(np.float64), 1)
-    one_model = calibrate(record.y, mean, record.metric, record.sample_weight, record.random_state)
+    one_model = calibrate(record.target, mean, record.random_state)
     forms = {"calibrated": model._ensemble.calibration, "plain": None, "one_model": one_model}
     for name, model._ensemble.calibration in forms.items():
         losses[name] = log_loss(y, model.predict_proba(X), labels=model.classes_)

@@ -198,7 +198,7 @@ def select(run: StoredRun, history: RunHistory) -> Selected:
     ensemble = Ensemble(bags, task.traits.n_classes, prediction_range=task.metric.prediction_range)
     rows, p = out_of_fold(trials, bags)
     if task.traits.n_classes:
-        ensemble.calibration = calibrate(task.y[rows], p, task.metric.take(rows), task.weights(rows), SEED)
+        ensemble.calibration = calibrate(task.scored(rows), p, SEED)
     return Selected(run, members, ensemble, rows, p)
 
 

@@ -140,7 +140,7 @@ def ensemble_error(task: Task, fits: Fits, folder: Path) -> float:
     ensemble = Ensemble(bags, task.traits.n_classes, prediction_range=task.metric.prediction_range)
     if task.traits.n_classes:
         rows, p = out_of_fold(trials, bags)
-        ensemble.calibration = calibrate(task.y[rows], p, task.metric.take(rows), task.weights(rows), SEED)
+        ensemble.calibration = calibrate(task.scored(rows), p, SEED)
     return _test_error(task, ensemble.finish(sum(bag.weight * fits.test[bag.configuration] for bag in bags)))
 
 

@@ -227,7 +227,7 @@ def error_on_test_rows(table: RecordedTable, history: RunHistory, seconds: float
     ensemble = Ensemble(bags, task.traits.n_classes, prediction_range=task.metric.prediction_range)
     if task.traits.n_classes:
         rows, p = out_of_fold(trials, bags)
-        ensemble.calibration = calibrate(task.y[rows], p, task.metric.take(rows), task.weights(rows), SEED)
+        ensemble.calibration = calibrate(task.scored(rows), p, SEED)
     planned, _ = members_in_time(bags, task, history, seconds, n_workers)
     of_all_rows = {c: _NO_MODEL for c in planned if artifacts.holdout_path(c, ALL_ROWS).exists()}
     mean = sum(

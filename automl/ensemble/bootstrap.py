@@ -207,15 +207,12 @@ class _ResampleScorer:
         """
         record = self.record
         rows = np.unique(drawn[drawn < choice.n_rows])
-        mean = _mean_predictions(record, choice, rows)
-        w = None if record.sample_weight is None else record.sample_weight[rows]
+        mean, target = _mean_predictions(record, choice, rows), record.target.take(rows)
         calibration = factors = None
         if record.calibrates and not _is_blind_to_calibration(record):
-            known = (record.y[rows], mean, w, record.random_state, deadline)
-            calibration = calibrate_for(record.metric, *known, record.calibration_form)
+            calibration = calibrate_for(target, mean, record.random_state, deadline, record.calibration_form)
         if record.tunes_decision:
-            metric = record.metric.take(rows)
-            factors = tune_decision_weights(record.y[rows], mean, metric, w, record.random_state, deadline)
+            factors = tune_decision_weights(target, mean, record.random_state, deadline)
         return _Finish(calibration, factors)
 
 
@@ -379,12 +376,12 @@ def _choose_members(
     chosen = [ranked[place] for place in places[: effort.n_candidates]]
     if len(chosen) == 1 or record.size == 1:
         return chosen[:1], np.ones(1)
-    w = None if record.sample_weight is None else record.sample_weight[rows]
-    if w is not None and not w.any():
+    target = record.target.take(rows)
+    if not len(target.counted_rows):
         return chosen[:1], np.ones(1)
     stacked = np.stack([record.predictions[i][rows] for i in chosen])
     n_rounds = min(effort.n_rounds, record.size)
-    weights = greedy_weights(stacked, record.y[rows], record.metric.take(rows), n_rounds, w)
+    weights = greedy_weights(stacked, target, n_rounds)
     return chosen, shrink_weights(weights, len(rows))
 
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
-from automl.task.metrics import Metric
 from automl.task.ordered_classes import RANKED_PROBABILITY
+from automl.task.scored_target import ScoredTarget
 from pipelines.row_samples import rows_to_score
 from pipelines.weights import relative_weights
 
@@ -79,10 +79,8 @@ class _Rows(NamedTuple):
 
 
 def calibrate(
-    y: Array,
+    target: ScoredTarget,
     probabilities: Array,
-    metric: Metric,
-    sample_weight: Array | None = None,
     random_state: int = 0,
     deadline: float = float("inf"),
     form: Form | None = None,
@@ -108,7 +106,7 @@ def calibrate(
 
     Parameters
     ----------
-    y : ndarray of shape (n_samples,)
+    target : ScoredTarget
         Class codes.
     probabilities : ndarray of shape (n_samples, n_classes)
         Out-of-fold predictions.
@@ -125,10 +123,10 @@ def calibrate(
     Calibration or None
         None if the metric scores labels, or ranks more than two classes, or if each map raises the loss.
     """
-    n_classes = probabilities.shape[1]
-    if metric.name not in _PROPER_SCORES and not (n_classes == 2 and metric.name in _RANKING_SCORES):
+    n_classes, scorer, y = probabilities.shape[1], target.metric.name, target.y
+    if scorer not in _PROPER_SCORES and not (n_classes == 2 and scorer in _RANKING_SCORES):
         return None
-    weights = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    weights = np.ones(len(y)) if target.sample_weight is None else np.asarray(target.sample_weight, dtype=np.float64)
     rows = np.flatnonzero(weights)
     if len(rows) == 0:
         return None

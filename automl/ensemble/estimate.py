@@ -15,7 +15,8 @@ from automl.ensemble.calibration import Form
 from automl.ensemble.scored_rows import find_units, n_scored_folds, sample_scored, scored_part
 from automl.ensemble.selection import Ensemble, out_of_fold
 from automl.plurals import short_number
-from automl.task.metrics import Metric, loss_or_nan
+from automl.task.metrics import Metric
+from automl.task.scored_target import ScoredTarget
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.candidates import candidate_sets, find_singles
@@ -134,20 +135,23 @@ class OutOfFoldRecord:
     best: int | None = None
     simple: int | None = None
 
-    def scored_part(self) -> tuple[Metric, Array, Array | None]:
-        """Return metric, target and sample weights of the scored rows."""
-        rows = np.arange(len(self.y))[: self.n_scored]
-        return self.metric.take(rows), self.y[rows], None if self.sample_weight is None else self.sample_weight[rows]
+    @property
+    def target(self) -> ScoredTarget:
+        """The target of all rows."""
+        return ScoredTarget(self.y, self.metric, self.sample_weight)
+
+    @property
+    def scored_target(self) -> ScoredTarget:
+        """The target of the scored rows."""
+        return self.target.take(np.arange(len(self.y))[: self.n_scored])
 
     def score_of(self, number: int) -> float:
         """Return the score of a candidate on the scored rows; NaN if the metric is undefined on them."""
-        predictions = self.predictions[number][: self.n_scored].astype(np.float64)
-        return -self.loss(np.arange(len(predictions)), predictions)
+        return -self.scored_target.loss(self.predictions[number][: self.n_scored].astype(np.float64))
 
     def loss(self, rows: Rows, predictions: Array) -> float:
         """Return the loss of predictions for some rows; NaN if the metric is undefined on these rows."""
-        weights = None if self.sample_weight is None else self.sample_weight[rows]
-        return loss_or_nan(self.metric.take(rows), self.y[rows], predictions, weights)
+        return self.target.take(rows).loss(predictions)
 
 
 def collect(trials: FinishedTrials, ensemble: Ensemble, size: int, deadline: float = float("inf")) -> OutOfFoldRecord:

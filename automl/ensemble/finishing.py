@@ -12,8 +12,8 @@ from automl.ensemble.quantile_shift import fit_shift
 from automl.ensemble.selection import Ensemble, out_of_fold
 from automl.ensemble.target_calibration import calibrate_for
 from automl.ensemble.threshold import tune_decision_weights
-from automl.task.metrics import Metric
 from automl.task.ordered_classes import fit_kappa_decision
+from automl.task.scored_target import ScoredTarget
 from automl.trials.finished import FinishedTrials
 
 Array = NDArray[Any]
@@ -23,18 +23,14 @@ def finish_ensemble(trials: FinishedTrials, ensemble: Ensemble, deadline: float,
     """Return the ensemble of a run with its calibration and its decision rule; see `finished`."""
     if not ensemble.n_classes and not ensemble.quantiles:
         return ensemble  # nothing is read
-    task = trials.task
     rows, p = out_of_fold(trials, ensemble.bags)
-    known = task.y[rows], p, task.metric.take(rows), task.weights(rows)
-    return finished(ensemble, *known, trials.random_state, deadline, least_seconds)
+    return finished(ensemble, trials.task.scored(rows), p, trials.random_state, deadline, least_seconds)
 
 
 def finished(
     ensemble: Ensemble,
-    y: Array,
+    target: ScoredTarget,
     p: Array,
-    metric: Metric,
-    sample_weight: Array | None,
     random_state: int,
     deadline: float,
     least_seconds: float = 0.0,
@@ -46,27 +42,24 @@ def finished(
 
     Parameters
     ----------
-    y : ndarray of shape (n_samples,) or (n_samples, n_targets)
     p : ndarray of shape (n_samples, n_columns) or (n_samples,)
         The means of the out-of-fold predictions of the members.
-    metric : Metric
-        That of these rows.
     deadline : float
         Time of `time.monotonic`, in seconds.
     least_seconds : float
         Seconds that the calibration of probabilities may take also after the deadline.
     """
     if ensemble.quantiles:
-        return replace(ensemble, quantile_shift=fit_shift(y, p, ensemble.quantiles, sample_weight, random_state))
+        shift = fit_shift(target.y, p, ensemble.quantiles, target.sample_weight, random_state)
+        return replace(ensemble, quantile_shift=shift)
     if not ensemble.n_classes:
         return ensemble
     kappa, decision = ensemble.kappa, ensemble.decision_weights
     if kappa is not None:
-        kappa = fit_kappa_decision(p, ensemble.ranks, sample_weight)
+        kappa = fit_kappa_decision(p, ensemble.ranks, target.sample_weight)
     if not ensemble.ranks and ensemble.targets is None and not ensemble.decision_is_own:
-        tuned = tune_decision_weights(y, p, metric, sample_weight, random_state, deadline)
+        tuned = tune_decision_weights(target, p, random_state, deadline)
         decision = decision if tuned is None else tuned
     latest = max(deadline, time.monotonic() + least_seconds)
-    known = y, p, sample_weight, random_state, latest
-    calibration = calibrate_for(metric, *known, models_per_member=ensemble.models_per_member)
+    calibration = calibrate_for(target, p, random_state, latest, models_per_member=ensemble.models_per_member)
     return replace(ensemble, decision_weights=decision, kappa=kappa, calibration=calibration)

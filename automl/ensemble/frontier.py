@@ -29,7 +29,8 @@ from automl.ensemble.selection import Ensemble, FoldBag, Member
 from automl.errors import InvalidInputError
 from automl.plurals import plural
 from automl.search.scalarization import is_nondominated, is_unbeaten, spread
-from automl.task.metrics import Metric, loss_or_nan
+from automl.task.metrics import Metric
+from automl.task.scored_target import ScoredTarget
 from automl.task.sensitive import DIFFERENCES, fairness_differences
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
@@ -104,9 +105,14 @@ class FrontierRecord:
         first = self.megabytes if self.first_megabytes is None else self.first_megabytes
         return np.where(n_models > 0, first + (n_models - 1) * self.megabytes, 0.0)
 
+    @property
+    def target(self) -> ScoredTarget:
+        """The target of the rows."""
+        return ScoredTarget(self.y, self.metric, self.sample_weight)
+
     def score_of(self, number: int) -> float:
         """Return the score of a configuration; NaN if the metric is undefined on the rows."""
-        return -_loss(self, self.predictions[number].astype(np.float64))
+        return -self.target.loss(self.predictions[number].astype(np.float64))
 
 
 @dataclass(frozen=True)
@@ -270,13 +276,13 @@ def _without_one(record: FrontierRecord, weights: Array, counts: NDArray[np.intp
     """Return the weights without the member that pays least for its time; after the deadline, without the slowest."""
     members = np.flatnonzero(weights).tolist()
     saved = {i: max(float(counts[i] * record.one_row[i]), 1e-9) for i in members}
-    whole = _loss(record, _mean(record, weights)) if time.monotonic() < deadline else 0.0
+    whole = record.target.loss(_mean(record, weights)) if time.monotonic() < deadline else 0.0
     prices = {}
     for i in members:
         if time.monotonic() > deadline:
             prices = {j: -saved[j] for j in members}
             break
-        prices[i] = (_loss(record, _mean(record, _removed(weights, i))) - whole) / saved[i]
+        prices[i] = (record.target.loss(_mean(record, _removed(weights, i))) - whole) / saved[i]
     return _removed(weights, min(prices, key=lambda i: (prices[i], i)))
 
 
@@ -290,14 +296,6 @@ def _mean(record: FrontierRecord, weights: Array) -> Array:
     return np.tensordot(weights, record.predictions, 1)
 
 
-def _loss(record: FrontierRecord, p: Array, rows: Array | None = None) -> float:
-    """Return the loss of predictions, on all rows of the record or on some of them."""
-    metric, y, w = record.metric, record.y, record.sample_weight
-    if rows is not None:
-        metric, p, y, w = metric.take(rows), p[rows], y[rows], None if w is None else w[rows]
-    return loss_or_nan(metric, y, p, w)
-
-
 def _scores(
     record: FrontierRecord, weights: Array, deadline: float, intervals_end: float
 ) -> tuple[float, float, float]:
@@ -306,13 +304,14 @@ def _scores(
         return float("-inf"), float("nan"), float("nan")
     units = np.arange(len(record.y)) if record.units is None else record.units
     groups = draw_groups(units, _GROUPS, np.random.default_rng(record.random_state))
-    p = _mean(record, weights)
-    score = -_loss(record, p)
+    p, target = _mean(record, weights), record.target
+    score = -target.loss(p)
     losses = np.full(groups.max() + 1, np.nan)
     for group in range(len(losses)):
         if time.monotonic() > intervals_end:
             return score, float("nan"), float("nan")
-        losses[group] = _loss(record, p, np.flatnonzero(groups != group))
+        others = np.flatnonzero(groups != group)
+        losses[group] = target.take(others).loss(p[others])
     known = losses[np.isfinite(losses)]
     if not shows_spread(known, units, record.sample_weight):
         return score, float("nan"), float("nan")
@@ -437,8 +436,8 @@ def smaller_ensemble(
         for bag, weight, n in zip([*ensemble.bags, *record.bags], entry.weights, entry.n_models, strict=True)
         if weight > 0
     ]
-    known = record.y, _mean(record, entry.weights), record.metric, record.sample_weight, record.random_state
-    return finished(replace(ensemble, bags=bags), *known, deadline)
+    smaller, p = replace(ensemble, bags=bags), _mean(record, entry.weights)
+    return finished(smaller, record.target, p, record.random_state, deadline)
 
 
 def smaller_record(record: FrontierRecord, entry: Entry) -> FrontierRecord:

@@ -267,16 +267,14 @@ def _n_first_folds(evaluation: Evaluation) -> int:
 
 def _score(record: OutOfFoldRecord, members: Sequence[int], drawn: Rows, left_out: Rows) -> float:
     """Choose weights of the candidates on the drawn rows, and return the score on the rows left out."""
-    weights = np.ones(1)
-    weight = None if record.sample_weight is None else record.sample_weight[drawn]
-    losses = np.nan_to_num([record.loss(drawn, record.predictions[i][drawn]) for i in members], nan=np.inf)
+    weights, target = np.ones(1), record.target.take(drawn)
+    losses = np.nan_to_num([target.loss(record.predictions[i][drawn]) for i in members], nan=np.inf)
     ranked = [members[i] for i in np.argsort(losses, kind="stable")]
-    if record.size == 1 or len(ranked) == 1 or (weight is not None and not weight.any()):
+    if record.size == 1 or len(ranked) == 1 or not len(target.counted_rows):
         ranked = ranked[:1]
     else:
         stacked = np.stack([record.predictions[i][drawn] for i in ranked])
-        metric, n_rounds = record.metric.take(drawn), min(_MAX_ROUNDS, record.size)
-        weights = shrink_weights(greedy_weights(stacked, record.y[drawn], metric, n_rounds, weight), len(drawn))
+        weights = shrink_weights(greedy_weights(stacked, target, min(_MAX_ROUNDS, record.size)), len(drawn))
     mean = sum(
         w * record.predictions[i][left_out].astype(np.float64) for i, w in zip(ranked, weights, strict=True) if w
     )

@@ -19,8 +19,9 @@ from automl.ensemble.target_calibration import TargetsCalibration
 from automl.ensemble.thrift import remove_costly
 from automl.errors import NothingFittedError
 from automl.task.class_scorers import roc_auc_losses
-from automl.task.metrics import Metric, PredictionRange, clip_predictions, loss_or_nan
+from automl.task.metrics import PredictionRange, clip_predictions
 from automl.task.ordered_classes import KAPPA, KappaDecision, median_codes
+from automl.task.scored_target import ScoredTarget
 from automl.task.task import ALL_ROWS, Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.candidates import candidate_sets, rank
@@ -273,18 +274,15 @@ def choose_members(
         stacked = np.stack(
             [np.concatenate([artifacts.predictions(e.configuration, f) for f in range(n_folds)]) for e in candidates]
         )
-        metric = task.metric.take(rows)
-        weights = select_weights(stacked, task.y[rows], metric, size, task.weights(rows), random_state, deadline)
-        mean = np.tensordot(weights, stacked[:, :shared], 1)
-        metric = task.metric.take(rows[:shared])
-        loss = loss_or_nan(metric, task.y[rows[:shared]], mean, task.weights(rows[:shared]))
+        target = task.scored(rows)
+        weights = select_weights(stacked, target, size, random_state, deadline)
+        loss = task.scored(rows[:shared]).loss(np.tensordot(weights, stacked[:, :shared], 1))
         if loss < best_loss:
             if cost is not None and np.count_nonzero(weights) > 1:
                 costs = [cost(e) for e in candidates]
                 latest = max(deadline, time.monotonic() + _REMOVAL_SECONDS)
-                known = (task.y[rows], task.metric.take(rows), task.weights(rows), random_state, latest)
                 units = find_units(task, rows)
-                weights = remove_costly(stacked, weights, costs, *known, units)
+                weights = remove_costly(stacked, weights, costs, target, random_state, latest, units)
             best_loss = loss
             best = [Member(e, float(w)) for e, w in zip(candidates, weights, strict=True) if w > 0]
         if time.monotonic() > deadline:
@@ -312,13 +310,7 @@ def out_of_fold(trials: FinishedTrials, bags: Sequence[FoldBag]) -> tuple[NDArra
 
 
 def select_weights(
-    predictions: Array,
-    y: Array,
-    metric: Metric,
-    size: int,
-    sample_weight: Array | None = None,
-    random_state: int = 0,
-    deadline: float = float("inf"),
+    predictions: Array, target: ScoredTarget, size: int, random_state: int = 0, deadline: float = float("inf")
 ) -> Array:
     """Return the weights of the candidates, which sum to 1.
 
@@ -336,25 +328,23 @@ def select_weights(
     -------
     ndarray of shape (n_candidates,)
     """
-    if sample_weight is not None and not sample_weight.all():
-        rows = np.flatnonzero(sample_weight)  # a random part of all rows could have only rows of weight 0
-        predictions, y, sample_weight = predictions[:, rows], y[rows], sample_weight[rows]
-        metric = metric.take(rows)
+    if target.sample_weight is not None and not target.sample_weight.all():
+        rows = target.counted_rows  # a random part of all rows could have only rows of weight 0
+        predictions, target = predictions[:, rows], target.take(rows)
     n_candidates, n_rows = predictions.shape[:2]
     if n_candidates == 1 or size == 1:
         return np.eye(n_candidates)[0]
     rng = np.random.default_rng(random_state)
     subsets = [np.arange(n_rows)]
     if n_rows > _MAX_ROWS:
-        subsets = [np.sort(draw_rows(rng, n_rows, _MAX_ROWS, y))]
+        subsets = [np.sort(draw_rows(rng, n_rows, _MAX_ROWS, target.y))]
     elif n_rows < _BAG_ROWS:
-        subsets = [np.sort(draw_rows(rng, n_rows, max(2, int(0.8 * n_rows)), y)) for _ in range(_BAGS)]
+        subsets = [np.sort(draw_rows(rng, n_rows, max(2, int(0.8 * n_rows)), target.y)) for _ in range(_BAGS)]
     bags: list[Array] = []
     for rows in subsets:
         if bags and time.monotonic() > deadline:
             break
-        w = None if sample_weight is None else sample_weight[rows]
-        bags.append(greedy_weights(predictions[:, rows], y[rows], metric.take(rows), size, w, deadline))
+        bags.append(greedy_weights(predictions[:, rows], target.take(rows), size, deadline))
     return shrink_weights(np.mean(bags, axis=0), n_rows)
 
 
@@ -367,14 +357,12 @@ def shrink_weights(weights: Array, n_rows: int) -> Array:
     return (1 - shrink) * kept + shrink * equal
 
 
-def greedy_weights(
-    predictions: Array, y: Array, metric: Metric, size: int, w: Array | None = None, deadline: float = float("inf")
-) -> Array:
+def greedy_weights(predictions: Array, target: ScoredTarget, size: int, deadline: float = float("inf")) -> Array:
     """Return the weights after the best round of greedy selection.
 
     Among candidates with the same loss, chosen candidates come first, then the earlier one.
     """
-    losses_with = _loss_function(predictions, y, metric, w, deadline)
+    losses_with = _loss_function(predictions, target, deadline)
     counts = np.zeros(len(predictions), dtype=int)
     total = np.zeros(predictions.shape[1:])
     best_loss, best_counts = float("inf"), counts
@@ -396,14 +384,15 @@ def greedy_weights(
 
 
 def _loss_function(
-    predictions: Array, y: Array, metric: Metric, w: Array | None, deadline: float
+    predictions: Array, target: ScoredTarget, deadline: float
 ) -> Callable[[Array, int], Sequence[float] | Array]:
     """Return a function that gives the loss with each candidate added, shape (n_candidates,).
 
     Its arguments are the sum of the predictions chosen so far and their number. After the deadline, a scorer without a
     fast loss is called for the first candidate only; the other losses are infinite.
     """
-    if metric.fast == "neg_log_loss":
+    y, w, fast = target.y, target.sample_weight, target.metric.fast
+    if fast == "neg_log_loss":
         own = predictions[:, np.arange(len(y)), y].astype(np.float64)
 
         def log_losses(total: Array, done: int) -> Array:
@@ -411,14 +400,14 @@ def _loss_function(
             return -np.average(np.log(np.clip(mean, 1e-15, 1.0)), axis=1, weights=w)
 
         return log_losses
-    if metric.fast in ("neg_root_mean_squared_error", "neg_mean_squared_error"):
+    if fast in ("neg_root_mean_squared_error", "neg_mean_squared_error"):
 
         def squared(total: Array, done: int) -> Array:
             return np.average(((total + predictions) / (done + 1) - y) ** 2, axis=1, weights=w)
 
         return squared
 
-    if metric.fast == "roc_auc":
+    if fast == "roc_auc":
 
         def roc_aucs(total: Array, done: int) -> Array:
             return np.concatenate([roc_auc_losses(y, total[:, 1] + part[..., 1], w) for part in parts])
@@ -430,7 +419,7 @@ def _loss_function(
         losses = [float("inf")] * len(predictions)
         for i, p in enumerate(predictions):
             if i == 0 or time.monotonic() < deadline:
-                losses[i] = loss_or_nan(metric, y, (total + p) / (done + 1), w)
+                losses[i] = target.loss((total + p) / (done + 1))
         return losses
 
     return general

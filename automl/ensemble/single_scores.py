@@ -14,7 +14,7 @@ from automl.ensemble.estimate import OutOfFoldRecord
 from automl.ensemble.frontier import FrontierRecord
 from automl.ensemble.selection import FoldBag
 from automl.task.dummy import dummy_score
-from automl.task.metrics import Metric
+from automl.task.scored_target import ScoredTarget
 from automl.trials.candidates import find_singles
 from automl.trials.history import RunHistory
 
@@ -50,7 +50,7 @@ class SingleScores:
 
 def score_singles(record: OutOfFoldRecord) -> SingleScores:
     """Return the scores on the rows that the estimate of a record scores."""
-    return _scores(record.score_of, record.best, record.simple, record.families, record.scored_part())
+    return _scores(record.score_of, record.best, record.simple, record.families, record.scored_target)
 
 
 def singles_of_frontier(record: FrontierRecord, bags: Sequence[FoldBag], history: RunHistory | None) -> SingleScores:
@@ -69,8 +69,7 @@ def singles_of_frontier(record: FrontierRecord, bags: Sequence[FoldBag], history
     folds = () if record.folds is None else np.unique(record.folds).tolist()
     found = (None, None) if history is None else find_singles(history, folds)
     best, simple = (None if e is None else numbers.get(e.configuration) for e in found)
-    rows = record.metric, record.y, record.sample_weight
-    return _scores(record.score_of, best, simple, [c.family for c in configurations], rows)
+    return _scores(record.score_of, best, simple, [c.family for c in configurations], record.target)
 
 
 def _scores(
@@ -78,8 +77,9 @@ def _scores(
     best: int | None,
     simple: int | None,
     families: Sequence[str],
-    rows: tuple[Metric, Array, Array | None],
+    target: ScoredTarget,
 ) -> SingleScores:
     """Return the scores of two numbered configurations, and of a constant on their rows."""
     of_best, of_simple = (math.nan if i is None else score_of(i) for i in (best, simple))
-    return SingleScores(of_best, "" if simple is None else families[simple], of_simple, *dummy_score(*rows))
+    constant = dummy_score(target.metric, target.y, target.sample_weight)
+    return SingleScores(of_best, "" if simple is None else families[simple], of_simple, *constant)

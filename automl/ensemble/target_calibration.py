@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automl.ensemble.calibration import FORMS, Calibration, Form, calibrate
-from automl.task.metrics import Metric
+from automl.task.scored_target import ScoredTarget
 from automl.task.target_metrics import TargetsMetric, TargetsScorer
 from pipelines.targets import TargetLayout
 
@@ -43,10 +43,8 @@ class TargetsCalibration:
 
 
 def calibrate_for(
-    metric: Metric,
-    y: Array,
+    target: ScoredTarget,
     probabilities: Array,
-    sample_weight: Array | None = None,
     random_state: int = 0,
     deadline: float = float("inf"),
     form: Form | Sequence[Form | None] | None = None,
@@ -56,11 +54,9 @@ def calibrate_for(
 
     Parameters
     ----------
-    metric : Metric
-        That of several targets says how the probabilities lie side by side. Its scorer must be the mean of a score over
-        the targets: what a scorer of all targets at once needs is not known.
-    y : ndarray of shape (n_samples,) or (n_samples, n_targets)
-        Class codes.
+    target : ScoredTarget
+        Class codes. The metric of several targets says how the probabilities lie side by side. Its scorer must be the
+        mean of a score over the targets: what a scorer of all targets at once needs is not known.
     probabilities : ndarray of shape (n_samples, n_columns)
         Out-of-fold predictions.
     form : str, or sequence of str or None, optional
@@ -71,11 +67,10 @@ def calibrate_for(
     Calibration, TargetsCalibration or None
         None if no target gets a map.
     """
+    metric = target.metric
     if not isinstance(metric, TargetsMetric):
         assert form is None or form in FORMS
-        return calibrate(
-            y, probabilities, metric, sample_weight, random_state, deadline, form, models_per_member=models_per_member
-        )
+        return calibrate(target, probabilities, random_state, deadline, form, models_per_member)
     layout, scorer = metric.layout, metric.scorer
     if not layout.is_classification or not isinstance(scorer, TargetsScorer):
         return None
@@ -83,6 +78,8 @@ def calibrate_for(
     found = []
     for j, block in enumerate(layout.blocks(layout.normalize(probabilities))):
         is_left_out = form is not None and wanted[j] is None
-        known = (sample_weight, random_state, deadline, wanted[j], models_per_member)
-        found.append(None if is_left_out else calibrate(y[:, j], block, scorer.each[j], *known))
-    return None if all(own is None for own in found) else TargetsCalibration(layout, tuple(found))
+        own = ScoredTarget(target.y[:, j], scorer.each[j], target.sample_weight)
+        found.append(
+            None if is_left_out else calibrate(own, block, random_state, deadline, wanted[j], models_per_member)
+        )
+    return None if all(each is None for each in found) else TargetsCalibration(layout, tuple(found))

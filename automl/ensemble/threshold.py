@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from automl.task.metrics import Metric, loss_or_nan
+from automl.task.scored_target import ScoredTarget
 from pipelines.row_samples import spread_classes
 
 Array = NDArray[Any]
@@ -25,26 +25,23 @@ def one_hot_labels(probabilities: Array, decision_weights: Array) -> Array:
     return np.eye(probabilities.shape[1])[(probabilities * decision_weights).argmax(axis=1)]
 
 
-def judges_labels(metric: Metric, y: Array, probabilities: Array, sample_weight: Array | None = None) -> bool:
-    """Return whether a metric judges labels: it gives the same loss for the most probable classes alone."""
+def judges_labels(target: ScoredTarget, probabilities: Array) -> bool:
+    """Return whether the metric judges labels: it gives the same loss for the most probable classes alone."""
     plain = one_hot_labels(probabilities, np.ones(probabilities.shape[1]))
-    losses = [loss_or_nan(metric, y, p, sample_weight) for p in (probabilities, plain)]
-    return losses[0] == losses[1]
+    return target.loss(probabilities) == target.loss(plain)
 
 
-def apply_decision(
-    predictions: Array, decision_weights: Array | None, metric: Metric, y: Array, sample_weight: Array | None = None
-) -> Array:
+def apply_decision(predictions: Array, decision_weights: Array | None, target: ScoredTarget) -> Array:
     """Return predictions as `predict` and the metric use them: a metric that judges labels gets the decided ones.
 
     Parameters
     ----------
     predictions : ndarray of shape (n_samples, n_classes) or (n_samples,)
         They stay as they are where there are no decision weights or where the metric scores probabilities.
-    y, sample_weight : ndarray of shape (n_samples,)
+    target : ScoredTarget
         The rows by which it is found out whether the metric judges labels.
     """
-    if decision_weights is None or not judges_labels(metric, y, predictions, sample_weight):
+    if decision_weights is None or not judges_labels(target, predictions):
         return predictions
     return one_hot_labels(predictions, decision_weights)
 
@@ -61,12 +58,7 @@ def threshold_of_weights(weights: Array | None, positive: int) -> float:
 
 
 def tune_decision_weights(
-    y: Array,
-    probabilities: Array,
-    metric: Metric,
-    sample_weight: Array | None = None,
-    random_state: int = 0,
-    deadline: float = float("inf"),
+    target: ScoredTarget, probabilities: Array, random_state: int = 0, deadline: float = float("inf")
 ) -> Array | None:
     """Return decision weights: the class with the largest product of probability and weight is predicted.
 
@@ -77,7 +69,7 @@ def tune_decision_weights(
 
     Parameters
     ----------
-    y : ndarray of shape (n_samples,)
+    target : ScoredTarget
         Class codes.
     probabilities : ndarray of shape (n_samples, n_classes)
         Out-of-fold predictions.
@@ -90,19 +82,18 @@ def tune_decision_weights(
     ndarray of shape (n_classes,) or None
         None if the metric scores probabilities, or if the mean gain is not above its standard error.
     """
-    n_classes = probabilities.shape[1]
-    counted = np.arange(len(y)) if sample_weight is None else np.flatnonzero(sample_weight > 0)
-    shuffled = np.random.default_rng(random_state).permutation(counted)
+    n_classes, y = probabilities.shape[1], target.y
+    shuffled = np.random.default_rng(random_state).permutation(target.counted_rows)
     shuffled = spread_classes(shuffled, y, [(_MAX_ROWS, 1)])[:_MAX_ROWS]
     rows = shuffled[np.argsort(y[shuffled], kind="stable")]  # so that each part has its share of each class
     part = np.arange(len(rows)) % _PARTS
 
     def loss(at: Array, p: Array) -> float:
-        return loss_or_nan(metric.take(at), y[at], p[at], None if sample_weight is None else sample_weight[at])
+        return target.take(at).loss(p[at])
 
     plain = one_hot_labels(probabilities, np.ones(n_classes))
     start = time.monotonic()
-    if start + 2 * metric.seconds > deadline:
+    if start + 2 * target.metric.seconds > deadline:
         return None
     plain_loss = loss(rows, plain)
     seconds = time.monotonic() - start
@@ -112,7 +103,7 @@ def tune_decision_weights(
     if n_classes == 2:
         choices = np.array([weights_of_threshold(threshold, positive=1) for threshold in 1 / (1 + np.exp(-_LOGITS))])
     else:
-        shares = np.bincount(y, sample_weight, minlength=n_classes)
+        shares = np.bincount(y, target.sample_weight, minlength=n_classes)
         shares[shares == 0] = shares.max()  # a class that no row shows keeps its weight
         choices = np.array([(shares / shares.max()) ** -power for power in _POWERS])
     labels = [one_hot_labels(probabilities, weights) for weights in choices]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automl.ensemble.jackknife import draw_groups, jackknife_error
-from automl.task.metrics import Metric, loss_or_nan
+from automl.task.scored_target import ScoredTarget
 from pipelines.row_samples import rows_to_score
 
 Array = NDArray[Any]
@@ -26,9 +26,7 @@ def remove_costly(
     predictions: Array,
     weights: Array,
     costs: Sequence[float],
-    y: Array,
-    metric: Metric,
-    sample_weight: Array | None = None,
+    target: ScoredTarget,
     random_state: int = 0,
     deadline: float = float("inf"),
     units: Array | None = None,
@@ -50,18 +48,14 @@ def remove_costly(
     units : ndarray of shape (n_samples,), optional
         Number of the unit of each row, see `automl.ensemble.scored_rows.find_units`; by default the row itself.
     """
-    rows = np.arange(len(y))
-    if sample_weight is not None:
-        rows = rows[sample_weight > 0]
     rng = np.random.default_rng(random_state)
-    rows = rows_to_score(rng, rows, _MAX_ROWS, y)
+    rows = rows_to_score(rng, target.counted_rows, _MAX_ROWS, target.y)
     groups = draw_groups(np.arange(len(rows)) if units is None else pd.factorize(units[rows])[0], _GROUPS, rng)
     used = np.flatnonzero(weights)
     p = predictions[used][:, rows]
-    losses = _loss_function(y[rows], metric.take(rows), None if sample_weight is None else sample_weight[rows])
-    whole = np.tensordot(weights[used], p, 1)
+    scored, whole = target.take(rows), np.tensordot(weights[used], p, 1)
     parts = [np.flatnonzero(groups != group) for group in range(groups.max() + 1)]
-    reference, by_part = losses(whole, None), np.array([losses(whole, part) for part in parts])
+    reference, by_part = scored.loss(whole), _losses_by_part(scored, whole, parts)
     kept, cost = weights[used].copy(), np.asarray(costs, dtype=float)[used]
     if not np.isfinite(reference) or not np.isfinite(by_part).all():
         return weights
@@ -77,10 +71,10 @@ def remove_costly(
             smaller[i] = 0.0
             smaller /= smaller.sum()
             mean = np.tensordot(smaller, p, 1)
-            growth = losses(mean, None) - reference
+            growth = scored.loss(mean) - reference
             if not growth <= _MAX_GROWTH * error:
                 continue
-            differences = np.array([losses(mean, part) for part in parts]) - by_part
+            differences = _losses_by_part(scored, mean, parts) - by_part
             if growth <= NOISE_SHARE * jackknife_error(differences):
                 kept, removed = smaller, True
                 break
@@ -89,12 +83,6 @@ def remove_costly(
     return out
 
 
-def _loss_function(y: Array, metric: Metric, w: Array | None) -> Callable[[Array, Array | None], float]:
-    """Return a function of the loss of predictions, on all rows or on some of them."""
-
-    def loss(p: Array, part: Array | None) -> float:
-        if part is None:
-            return loss_or_nan(metric, y, p, w)
-        return loss_or_nan(metric.take(part), y[part], p[part], None if w is None else w[part])
-
-    return loss
+def _losses_by_part(target: ScoredTarget, predictions: Array, parts: Sequence[Array]) -> Array:
+    """Return the loss of predictions on each of several parts of the rows, shape (n_parts,)."""
+    return np.array([target.take(part).loss(predictions[part]) for part in parts])

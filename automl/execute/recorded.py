@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from automl.task.metrics import loss_or_nan
 from automl.task.objectives import MEGABYTES, MILLISECONDS
 from automl.task.sensitive import differences_of_counts, group_column, group_counts
 from automl.task.several_metrics import score_or_nan
@@ -52,14 +51,12 @@ def recorded_scores(
 def _group_scores(task: Task, scored: NDArray[np.intp], predictions: NDArray[np.floating]) -> dict[str, float]:
     """Return the score of each of a few groups, and for two classes the differences between all groups."""
     assert task.sensitive is not None
-    groups, y, weight = task.sensitive.codes[scored], task.y[scored], task.weights(scored)
+    groups, target = task.sensitive.codes[scored], task.scored(scored)
     values: dict[str, float] = {}
     if len(task.sensitive.labels) <= _MAX_GROUPS:
-        metric = task.metric.take(scored)
         for code, label in enumerate(task.sensitive.labels):
             own = np.flatnonzero(groups == code)
-            known = (y[own], predictions[own], None if weight is None else weight[own])
-            values[group_column(label)] = -loss_or_nan(metric.take(own), *known) if len(own) else np.nan
+            values[group_column(label)] = -target.take(own).loss(predictions[own]) if len(own) else np.nan
     if (counts := fold_group_counts(task, scored, predictions)) is not None:
         values |= differences_of_counts(counts)
     return values
@@ -74,8 +71,8 @@ def fold_group_counts(
     """
     if task.sensitive is None or task.traits.n_classes != 2 or task.traits.targets is not None:
         return None
-    known = task.y[scored], predictions.argmax(axis=1), task.sensitive.codes[scored], task.weights(scored)
-    return group_counts(*known, n_groups=len(task.sensitive.labels))
+    groups, n_groups = task.sensitive.codes[scored], len(task.sensitive.labels)
+    return group_counts(task.y[scored], predictions.argmax(axis=1), groups, task.weights(scored), n_groups=n_groups)
 
 
 def _milliseconds(function: Callable[[], Any]) -> float:

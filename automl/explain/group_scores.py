@@ -16,8 +16,8 @@ from automl.explain.predictions import Predicted, rows_of_table, scored_rows
 from automl.persistence import check_loaded
 from automl.plurals import plural
 from automl.refit.model import ModelWithRows
-from automl.task.metrics import loss_or_nan
 from automl.task.positive_class import positive_code
+from automl.task.scored_target import ScoredTarget
 from automl.task.sensitive import (
     ALL_ROWS,
     LARGEST_DIFFERENCE,
@@ -133,8 +133,9 @@ def _take(rows: Predicted, mask: Array) -> Predicted:
 def _scores(estimator: ModelWithRows, rows: Predicted) -> dict[str, float]:
     """Return the number of rows, the score that the search has optimized, and the usual rates or errors."""
     metric, weight = estimator._metric, rows.sample_weight
-    p = apply_decision(rows.predictions, estimator._ensemble.decision_weights, metric, rows.y, weight)
-    scores = {"rows": len(rows.y), metric.name: -loss_or_nan(metric, rows.y, p, weight)}
+    target = ScoredTarget(rows.y, metric, weight)
+    p = apply_decision(rows.predictions, estimator._ensemble.decision_weights, target)
+    scores = {"rows": len(rows.y), metric.name: -target.loss(p)}
     if not estimator._is_classifier:
         error = estimator._ensemble.values(rows.predictions) - rows.y
         return scores | {

@@ -35,7 +35,6 @@ from automl.explain.parts import (
 )
 from automl.paired_test import correlated_posterior
 from automl.plurals import plural
-from automl.task.metrics import loss_or_nan
 from automl.task.target_metrics import TargetsScorer
 from automl.task.validation import is_number
 from pipelines.row_samples import draw_rows
@@ -137,8 +136,7 @@ class _ScoredPart:
         self.part = part
         self.predictions = predict_quietly(part.ensemble, part.X)
         self.seconds_per_row = (time.monotonic() - started) / max(1, len(part.y))
-        known = part.metric, part.y, self.predictions, part.sample_weight
-        self._decides = part.ensemble.decision_weights is not None and judges_labels(*known)
+        self._decides = part.ensemble.decision_weights is not None and judges_labels(part.target, self.predictions)
         units = np.arange(len(part.y)) if part.groups is None else part.groups
         self._left_out = draw_groups(units, _GROUPS, np.random.default_rng(seed)) if grouped else None
         scorer = part.metric.scorer
@@ -148,18 +146,17 @@ class _ScoredPart:
 
     def score(self, predictions: Array) -> Array:
         """Return the loss on all rows, then without each group of rows, then that of each of several targets."""
-        part = self.part
+        part, target = self.part, self.part.target
         if self._decides:
             predictions = one_hot_labels(predictions, np.asarray(part.ensemble.decision_weights))
-        losses = [loss_or_nan(part.metric, part.y, predictions, part.sample_weight)]
+        losses = [target.loss(predictions)]
         if self._left_out is not None:
             for group in range(_GROUPS):
                 at = np.flatnonzero(self._left_out != group)
                 if len(at) in (0, len(part.y)):  # there are fewer groups, and nothing is left out, or all rows
                     losses.append(np.nan)
                     continue
-                weight = None if part.sample_weight is None else part.sample_weight[at]
-                losses.append(loss_or_nan(part.metric.take(at), part.y[at], predictions[at], weight))
+                losses.append(target.take(at).loss(predictions[at]))
         if self._scorer is not None:
             losses += self._scorer.target_losses(part.y, predictions, part.sample_weight).tolist()
         return np.array(losses)
@@ -168,10 +165,7 @@ class _ScoredPart:
         """Return a part with a share of the rows."""
         part = self.part
         rows = np.sort(draw_rows(rng, len(part.y), max(1, round(share * len(part.y))), part.y))
-        weight = None if part.sample_weight is None else part.sample_weight[rows]
-        groups = None if part.groups is None else part.groups[rows]
-        smaller = Part(part.ensemble, part.metric.take(rows), part.X[rows], part.y[rows], weight, groups)
-        return _ScoredPart(smaller, self._left_out is not None, seed)
+        return _ScoredPart(part.take(rows), self._left_out is not None, seed)
 
 
 def _shorten(scored: list[_ScoredPart], columns: Columns, n_repeats: int, deadline: float, seed: int) -> int:

@@ -16,6 +16,7 @@ from automl.errors import InvalidInputError, unknown_label
 from automl.refit.rows import TrainingRows, get_rows
 from automl.task.metrics import Metric
 from automl.task.own_objects import check_loaded
+from automl.task.scored_target import ScoredTarget
 from automl.task.several_targets import encode_targets
 from automl.task.table_validation import as_array, check_table
 from automl.task.unread_cells import read_rows
@@ -47,6 +48,16 @@ class Part:
     y: Array
     sample_weight: Array | None = None
     groups: Array | None = None
+
+    @property
+    def target(self) -> ScoredTarget:
+        """The target of the rows."""
+        return ScoredTarget(self.y, self.metric, self.sample_weight)
+
+    def take(self, rows: Array) -> Part:
+        """Return the part with some of its rows."""
+        target, groups = self.target.take(rows), None if self.groups is None else self.groups[rows]
+        return Part(self.ensemble, target.metric, self.X[rows], target.y, target.sample_weight, groups)
 
 
 def out_of_fold_parts(estimator: FittedModel, max_rows: int, random_state: int) -> tuple[list[Part], float]:

@@ -13,6 +13,7 @@ from automl.ensemble.missing import NOT_READ, why_missing
 from automl.ensemble.selection import Ensemble
 from automl.ensemble.threshold import apply_decision
 from automl.task.dummy import dummy_score
+from automl.task.scored_target import ScoredTarget
 from automl.task.several_metrics import score_or_nan
 from automl.task.task import Task
 
@@ -73,7 +74,7 @@ def score_metrics(task: Task, ensemble: Ensemble, record: RowPredictions | None)
     weight, finished = task.weights(rows), ensemble.finish(record.predictions.astype(np.float64))
     scores = []
     for metric in (task.metric.take(rows), *task.recorded_metrics):
-        p = apply_decision(finished, ensemble.decision_weights, metric, record.y, weight)
+        p = apply_decision(finished, ensemble.decision_weights, ScoredTarget(record.y, metric, weight))
         constant, _ = dummy_score(metric, record.y, weight)
         score = score_or_nan(metric, record.y, p, weight)
         scores.append((metric.name, score, np.nan if constant is None else float(constant)))

@@ -18,7 +18,6 @@ from automl.ensemble.slimming import AnyEstimate
 from automl.ensemble.threshold import apply_decision
 from automl.refit.new_rows import seen_rows
 from automl.refit.preparation import seed_of
-from automl.task.metrics import loss_or_nan
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from pipelines.configuration import Configuration
@@ -52,23 +51,21 @@ def _combine(
         each = (w * artifacts.predictions(c, fold).astype(np.float64) for c, w in weights.items())
         parts.append(ensemble.finish(sum(each)))
     rows = np.concatenate([test for _, test in task.folds])
-    known = task.metric.take(rows), task.y[rows], task.weights(rows)
-    decided = apply_decision(np.concatenate(parts), ensemble.decision_weights, *known)
+    decided = apply_decision(np.concatenate(parts), ensemble.decision_weights, task.scored(rows))
     return np.split(decided, np.cumsum([len(part) for part in parts])[:-1])
 
 
 def compare(estimator: FittedModel, X: Any, task: Task, fitted: Sequence[Array], notes: list[str]) -> pd.DataFrame:
     """Return the scores of the old model and of the new configurations on each fold of the new rows."""
     old = estimator._predict(X)
-    every = np.arange(len(task.y))
-    known = task.metric.take(every), task.y, task.weights(every)
-    old = apply_decision(old, estimator._ensemble.decision_weights, *known)
+    old = apply_decision(old, estimator._ensemble.decision_weights, task.scored(np.arange(len(task.y))))
     fresh = ~seen_rows(getattr(estimator, "_rows", None), estimator._reader, X, task.y, notes)
     rows = []
     for number, ((train, test), new) in enumerate(zip(task.folds, fitted, strict=True)):
         scored = fresh[test]
         at = test[scored]
-        pair = (-loss_or_nan(task.metric.take(at), task.y[at], p, task.weights(at)) for p in (old[at], new[scored]))
+        target = task.scored(at)
+        pair = (-target.loss(p) for p in (old[at], new[scored]))
         rows.append((number, len(train), len(at), *(pair if len(at) else (np.nan, np.nan))))
     return pd.DataFrame(rows, columns=COLUMNS)
 

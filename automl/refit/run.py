@@ -40,6 +40,7 @@ from automl.refit.rows import TrainingRows, get_rows
 from automl.search.user_space import known_components, user_space
 from automl.task.dummy import constant_of_model
 from automl.task.prepare import PreparedTask, TrainingData
+from automl.task.scored_target import ScoredTarget
 from automl.task.scorers import take_rows
 from automl.task.split_arguments import time_of_refit
 from automl.task.task import Task
@@ -418,8 +419,9 @@ def _copy_with(estimator: RefitModel, prepared: PreparedTask, trained: _Trained,
     new._ensemble, new._reader, new._metric = trained.ensemble, reader, prepared.task.metric.without_table()
     new._rows = rows = TrainingRows.from_task(prepared.task)
     known = trained.estimate
-    scored = known.scored_part() if isinstance(known, OutOfFoldRecord) else (new._metric, rows.y, rows.sample_weight)
-    new._constant = constant_of_model(*scored)
+    own = ScoredTarget(rows.y, new._metric, rows.sample_weight)
+    scored = known.scored_target if isinstance(known, OutOfFoldRecord) else own
+    new._constant = constant_of_model(scored.metric, scored.y, scored.sample_weight)
     checks = DataChecks(prepared, logger.info)
     unless_interrupted(checks.before_search, "warnings_ is not complete", notes.append)
     new._warnings = checks.warnings

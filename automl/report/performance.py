@@ -24,8 +24,9 @@ from automl.report.rows import LabeledTable, predicted_rows, predicted_targets
 from automl.report.score_data import MetricScore
 from automl.report.verdict import interval
 from automl.report.words import all_rounded, clean, metric_words, rounded
-from automl.task.metrics import Metric, loss_or_nan
+from automl.task.metrics import Metric
 from automl.task.positive_class import class_in_words
+from automl.task.scored_target import ScoredTarget
 from automl.task.scorers import take_rows
 from pipelines.quantiles import pinball_losses
 
@@ -205,19 +206,16 @@ def _coverage_rows(levels: Sequence[float], shares: Any, losses: Any) -> tuple[C
 
 def _score(rows: Predicted, metric: Metric, estimator: FittedModel | OneTarget) -> Interval | None:
     """Return the score of the metric of the search, with a jackknife interval over groups of rows."""
-    weights = rows.sample_weight
-    p = apply_decision(rows.predictions, estimator._ensemble.decision_weights, metric, rows.y, weights)
-
-    def loss(at: Array) -> float:
-        return loss_or_nan(metric.take(at), rows.y[at], p[at], None if weights is None else weights[at])
-
-    whole = loss(np.arange(len(rows.y)))
+    target = ScoredTarget(rows.y, metric, rows.sample_weight)
+    p = apply_decision(rows.predictions, estimator._ensemble.decision_weights, target)
+    whole = target.loss(p)
     if not np.isfinite(whole):
         return None
     units = np.arange(len(rows.y)) if rows.units is None else rows.units
     groups = draw_groups(units, _GROUPS, np.random.default_rng(0))
-    losses = np.array([loss(np.flatnonzero(groups != group)) for group in range(groups.max() + 1)])
+    parts = [np.flatnonzero(groups != group) for group in range(groups.max() + 1)]
+    losses = np.array([target.take(part).loss(p[part]) for part in parts])
     known = losses[np.isfinite(losses)]
-    error = jackknife_error(known) if shows_spread(known, units, weights) else np.nan
+    error = jackknife_error(known) if shows_spread(known, units, rows.sample_weight) else np.nan
     low, high = metric.clip(-whole - _Z * error, -whole + _Z * error)
     return interval(-whole, low, high, _LEVEL, metric_words(metric.name).sign)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automl.ensemble.estimate import draw_units
-from automl.task.metrics import Metric, loss_or_nan
+from automl.task.scored_target import ScoredTarget
 
 Array = NDArray[Any]
 
@@ -41,11 +41,9 @@ class PairedScores:
 
 
 def compare_predictions(
-    metric: Metric,
-    y: Array,
+    target: ScoredTarget,
     old: Array,
     new: Array,
-    sample_weight: Array | None,
     units: NDArray[np.intp],
     random_state: int,
     seconds: float,
@@ -57,8 +55,8 @@ def compare_predictions(
 
     Parameters
     ----------
-    metric : Metric
-        The metric for these rows.
+    old, new : ndarray of shape (n_samples,) or (n_samples, n_columns)
+        The predictions.
     units : ndarray of int of shape (n_samples,)
         Rows of one unit are drawn together.
     seconds : float
@@ -66,13 +64,11 @@ def compare_predictions(
     """
 
     def difference(rows: NDArray[np.intp]) -> tuple[float, float]:
-        weights = None if sample_weight is None else sample_weight[rows]
-        taken = metric.take(rows)
-        each = (-loss_or_nan(taken, y[rows], predictions[rows], weights) for predictions in (old, new))
-        return next(each), next(each)
+        taken = target.take(rows)
+        return -taken.loss(old[rows]), -taken.loss(new[rows])
 
     rng, deadline = np.random.default_rng(random_state), time.monotonic() + seconds
-    scores = difference(np.arange(len(y)))
+    scores = difference(np.arange(len(target)))
     found: list[float] = []
     for _ in range(_RESAMPLES):
         if time.monotonic() > deadline:

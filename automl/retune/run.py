@@ -31,6 +31,7 @@ from automl.retune.rows import GivenRows, JoinedRows, join_rows
 from automl.search.budget import Budget, SecondsArgument
 from automl.task.holdout import why_not_scored
 from automl.task.prepare import PreparedTask
+from automl.task.scored_target import ScoredTarget
 from automl.task.scorers import take_rows
 from automl.task.validation import python_number
 from automl.trials.candidates import rank
@@ -154,15 +155,13 @@ def _compare(
     if not fresh.any():
         return PairedScores(np.nan, np.nan), 0
     places, table = places[fresh], take_rows(table, np.flatnonzero(fresh))
-    metric, y = holdout.metric.take(places), holdout.y[places]
-    weights = None if holdout.sample_weight is None else holdout.sample_weight[places]
-    every = np.arange(len(places))
+    target = ScoredTarget(holdout.y, holdout.metric, holdout.sample_weight).take(places)
     before, after = (
-        apply_decision(predicted, model._ensemble.decision_weights, metric.take(every), y, weights)
+        apply_decision(predicted, model._ensemble.decision_weights, target)
         for model, predicted in ((old, old._predict(table)), (new, new._ensemble.predict(holdout.X[places])))
     )
     units = np.unique(joined.units[fresh], return_inverse=True)[1]
-    return compare_predictions(metric, y, before, after, weights, units, seed_of(old), seconds), len(places)
+    return compare_predictions(target, before, after, units, seed_of(old), seconds), len(places)
 
 
 def _train_on_all_rows(searched: RetuneModel, deadline: float, notes: list[str]) -> tuple[RetuneModel, int]:

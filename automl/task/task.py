@@ -18,6 +18,7 @@ from automl.errors import InvalidInputError
 from automl.task.array_files import read_array, write_array
 from automl.task.metrics import Metric
 from automl.task.own_objects import NotLoaded, is_ours
+from automl.task.scored_target import ScoredTarget
 from automl.task.sensitive import SensitiveFeatures
 from automl.task.splits import Fold, is_forward_chaining
 from automl.task.trusted import TRUSTED
@@ -158,6 +159,10 @@ class Task:
     def weights(self, rows: NDArray[np.intp]) -> NDArray[np.float64] | None:
         """Return the sample weights of some rows, or None."""
         return None if self.sample_weight is None else self.sample_weight[rows]
+
+    def scored(self, rows: NDArray[np.intp]) -> ScoredTarget:
+        """Return target, weights and metric of some rows, by which predictions for these rows are scored."""
+        return ScoredTarget(self.y[rows], self.metric.take(rows), self.weights(rows))
 
     def training_rows(
         self, fold: int, most: int | None = None, random_state: int = 0

@@ -13,6 +13,7 @@ from sklearn.metrics import accuracy_score, log_loss, make_scorer, roc_auc_score
 from automl import AutoMLClassifier
 from automl.ensemble.calibration import calibrate
 from automl.task.metrics import make_metric
+from automl.task.scored_target import ScoredTarget
 from tests.factories import FAST
 
 
@@ -28,19 +29,22 @@ def underconfident(
 
 def calibrated(y: np.ndarray, p: np.ndarray, new_p: np.ndarray) -> np.ndarray:
     """Return new probabilities after a calibration on known ones, or as they are if no map lowers the loss."""
-    calibration = calibrate(y, p, metric(n_classes=p.shape[1]))
+    calibration = fitted_map(y, p)
     return new_p if calibration is None else calibration(new_p)
 
 
-def metric(scoring: object = "neg_log_loss", n_classes: int = 2):
-    return make_metric(scoring, "binary" if n_classes == 2 else "multiclass", np.arange(n_classes))
+def fitted_map(y, p, scoring: object = "neg_log_loss", weight=None, **settings):
+    """Return the map of out-of-fold probabilities of all classes."""
+    n_classes = p.shape[1]
+    metric = make_metric(scoring, "binary" if n_classes == 2 else "multiclass", np.arange(n_classes))
+    return calibrate(ScoredTarget(y, metric, weight), p, **settings)
 
 
 @pytest.mark.parametrize("n_classes", [2, 4, 40])
 def test_underconfident_probabilities_get_a_lower_loss_on_new_rows(n_classes):
     y, p = underconfident(n_classes, 2_000, seed=0)
     new_y, new_p = underconfident(n_classes, 2_000, seed=1)
-    calibration = calibrate(y, p, metric(n_classes=n_classes))
+    calibration = fitted_map(y, p)
     answer = calibration(new_p)
     np.testing.assert_allclose(answer.sum(axis=1), 1)
     true_loss = log_loss(new_y, underconfident(n_classes, 2_000, seed=1, factor=1.0)[1])
@@ -66,8 +70,8 @@ def test_the_mean_of_several_models_gets_sharper_probabilities_than_one_model():
     each = softmax(logits + rng.normal(size=(8, *logits.shape)), axis=2)
     known, new = slice(0, 2_000), slice(2_000, None)
     out_of_fold, mean = each[0, known], each[:, new].mean(axis=0)
-    one = calibrate(y[known], out_of_fold, metric(n_classes=3))
-    eight = calibrate(y[known], out_of_fold, metric(n_classes=3), models_per_member=8)
+    one = fitted_map(y[known], out_of_fold)
+    eight = fitted_map(y[known], out_of_fold, models_per_member=8)
     np.testing.assert_allclose(eight.matrix / one.matrix, 1.0525)
     assert log_loss(y[new], eight(mean)) < log_loss(y[new], one(mean))
 
@@ -79,7 +83,7 @@ def test_a_class_that_the_models_confuse_with_another_is_corrected():
     seen = np.where((y == 2) & (rng.random(12_000) < 0.5), 1, y)
     p = np.full((12_000, 3), 0.05)
     p[np.arange(12_000), seen] = 0.9
-    calibration = calibrate(y[:6_000], p[:6_000], metric(n_classes=3))
+    calibration = fitted_map(y[:6_000], p[:6_000])
     assert calibration([[0.05, 0.9, 0.05]])[0] == pytest.approx([0.0, 2 / 3, 1 / 3], abs=0.05)
     assert log_loss(y[6_000:], calibration(p[6_000:])) < 0.8 * log_loss(y[6_000:], p[6_000:])
 
@@ -87,7 +91,7 @@ def test_a_class_that_the_models_confuse_with_another_is_corrected():
 def test_few_rows_without_an_error_do_not_give_probabilities_of_one():
     y = np.arange(40) % 2
     p = np.where(np.eye(2)[y] == 1, 0.9, 0.1)
-    assert calibrate(y, p, metric())(p).max() < 0.995
+    assert fitted_map(y, p)(p).max() < 0.995
 
 
 def test_calibrated_probabilities_lose_almost_nothing():
@@ -117,27 +121,27 @@ def test_rows_of_weight_zero_do_not_change_the_calibration():
     flipped = np.concatenate([y, 1 - y])
     doubled = np.concatenate([p, p])
     weights = np.repeat([1.0, 0.0], 600)
-    weighted = calibrate(flipped, doubled, metric(), weights)(p)
-    np.testing.assert_allclose(weighted, calibrate(y, p, metric())(p), atol=1e-6)
-    assert calibrate(y, p, metric(), np.zeros(600)) is None
+    weighted = fitted_map(flipped, doubled, weight=weights)(p)
+    np.testing.assert_allclose(weighted, fitted_map(y, p)(p), atol=1e-6)
+    assert fitted_map(y, p, weight=np.zeros(600)) is None
 
 
 @pytest.mark.parametrize("scoring", ["accuracy", "f1", make_scorer(accuracy_score)], ids=["accuracy", "f1", "own"])
 def test_metrics_of_labels_get_no_calibration(scoring):
-    assert calibrate(*underconfident(2, 500, seed=0), metric(scoring)) is None
+    assert fitted_map(*underconfident(2, 500, seed=0), scoring) is None
 
 
 def test_a_ranking_metric_is_calibrated_for_two_classes_without_changing_ranks():
     y, p = underconfident(2, 500, seed=0)
-    answer = calibrate(y, p, metric("roc_auc"))(p)
+    answer = fitted_map(y, p, "roc_auc")(p)
     assert roc_auc_score(y, answer[:, 1]) == pytest.approx(roc_auc_score(y, p[:, 1]), abs=1e-12)
     assert log_loss(y, answer) < log_loss(y, p)
-    assert calibrate(*underconfident(3, 500, seed=0), metric("roc_auc_ovr", 3)) is None
+    assert fitted_map(*underconfident(3, 500, seed=0), "roc_auc_ovr") is None
 
 
 def test_a_deadline_in_the_past_still_gives_a_calibration():
     y, p = underconfident(3, 500, seed=0)
-    assert calibrate(y, p, metric(n_classes=3), deadline=time.monotonic() - 1)(p).shape == p.shape
+    assert fitted_map(y, p, deadline=time.monotonic() - 1)(p).shape == p.shape
 
 
 FOREST = {**FAST, "include": ["random_forest"], "max_trials": 1}

@@ -14,6 +14,7 @@ from automl.ensemble.finishing import finished
 from automl.ensemble.selection import Ensemble, FoldBag
 from automl.ensemble.threshold import weights_of_threshold
 from automl.task.metrics import make_metric
+from automl.task.scored_target import ScoredTarget
 from tests.factories import FAST, tree
 
 rng = np.random.default_rng(0)
@@ -54,8 +55,8 @@ def test_the_finished_ensemble_is_another_one(scoring):
     y = rng.integers(0, 2, 400)
     p = np.clip(0.2 + 0.1 * y + 0.05 * rng.normal(size=400), 0.01, 0.99)
     ensemble = Ensemble([FoldBag(tree(), 1.0, [], (0, 1))], n_classes=2)
-    known = y, np.column_stack([1 - p, p]), make_metric(scoring, "binary", np.arange(2)), None, 0, time.monotonic() + 60
-    new = finished(ensemble, *known)
+    target = ScoredTarget(y, make_metric(scoring, "binary", np.arange(2)))
+    new = finished(ensemble, target, np.column_stack([1 - p, p]), 0, time.monotonic() + 60)
     assert (new.decision_weights is None) == (scoring == "neg_log_loss")
     assert (new.calibration is None) == (scoring != "neg_log_loss")
     assert (ensemble.decision_weights, ensemble.calibration) == (None, None)

@@ -9,6 +9,7 @@ from sklearn.metrics import make_scorer
 from automl.ensemble.selection import select_members, select_weights
 from automl.errors import NothingFittedError
 from automl.task.metrics import make_metric
+from automl.task.scored_target import ScoredTarget
 from automl.trials.artifacts import Artifacts
 from automl.trials.finished import FinishedTrials
 from automl.trials.history import RunHistory
@@ -29,7 +30,7 @@ def _candidates(noises):
 def test_the_mean_of_candidates_with_independent_errors_beats_each_candidate(scoring):
     metric = make_metric(scoring, "binary", np.array([0, 1]))
     predictions = _candidates([1.0, 1.0, 1.0, 1.0])
-    weights = select_weights(predictions, Y, metric, 25)
+    weights = select_weights(predictions, ScoredTarget(Y, metric), 25)
     assert weights.sum() == pytest.approx(1)
     loss_of_mean = metric.loss(Y, np.tensordot(weights, predictions, 1))
     assert loss_of_mean < min(metric.loss(Y, p) for p in predictions)
@@ -37,7 +38,7 @@ def test_the_mean_of_candidates_with_independent_errors_beats_each_candidate(sco
 
 def test_a_good_candidate_among_noise_gets_nearly_all_weight():
     predictions = np.concatenate([_candidates([0.3]), _candidates([30.0] * 5)])
-    weights = select_weights(predictions, Y, make_metric("neg_log_loss", "binary", np.array([0, 1])), 25)
+    weights = select_weights(predictions, ScoredTarget(Y, make_metric("neg_log_loss", "binary", np.array([0, 1]))), 25)
     assert weights[0] > 0.9
 
 
@@ -46,40 +47,42 @@ def test_the_candidate_that_knows_a_rare_class_gets_all_weight_on_a_long_table()
     p = np.stack([np.random.default_rng(0).random(60_000), 0.5 * y + 0.25])
     metric = make_metric("roc_auc", "binary", np.array([0, 1]))
     for seed in (4, 5, 6):
-        weights = select_weights(np.stack([1 - p, p], axis=2), y, metric, 2, random_state=seed)
+        weights = select_weights(np.stack([1 - p, p], axis=2), ScoredTarget(y, metric), 2, random_state=seed)
         assert weights.tolist() == [0, 1]
 
 
 def test_the_fast_path_of_squared_error_gives_the_same_weights():
     y = SIGNAL
     predictions = np.array([SIGNAL + s * rng.normal(size=N) for s in (0.5, 0.6, 2.0)])
-    fast = select_weights(predictions, y, make_metric("rmse", "regression", None), 25)
-    slow = select_weights(predictions, y, make_metric("r2", "regression", None), 25)
+    fast = select_weights(predictions, ScoredTarget(y, make_metric("rmse", "regression", None)), 25)
+    slow = select_weights(predictions, ScoredTarget(y, make_metric("r2", "regression", None)), 25)
     assert fast == pytest.approx(slow)
 
 
 def test_size_one_chooses_the_best_candidate():
-    weights = select_weights(_candidates([0.5, 1.0]), Y, make_metric("roc_auc", "binary", np.array([0, 1])), 1)
+    weights = select_weights(
+        _candidates([0.5, 1.0]), ScoredTarget(Y, make_metric("roc_auc", "binary", np.array([0, 1]))), 1
+    )
     assert weights.tolist() == [1.0, 0.0]
 
 
 def test_a_deadline_in_the_past_still_gives_weights():
     metric = make_metric("average_precision", "binary", np.array([0, 1]))
-    weights = select_weights(_candidates([0.5, 1.0]), Y, metric, 25, deadline=time.monotonic() - 1)
+    weights = select_weights(_candidates([0.5, 1.0]), ScoredTarget(Y, metric), 25, deadline=time.monotonic() - 1)
     assert weights.sum() == pytest.approx(1)
 
 
 def test_shrinking_gives_no_weight_to_candidates_that_were_not_chosen():
     predictions = np.concatenate([_candidates([0.2]), np.full((4, N, 2), 0.5)])[:, :100]
-    weights = select_weights(predictions, Y[:100], make_metric("roc_auc", "binary", np.array([0, 1])), 25)
+    weights = select_weights(predictions, ScoredTarget(Y[:100], make_metric("roc_auc", "binary", np.array([0, 1]))), 25)
     assert weights.tolist() == [1, 0, 0, 0, 0]
 
 
 def test_fewer_rows_shrink_the_weights_further_towards_equal_weights():
     metric = make_metric("neg_log_loss", "binary", np.array([0, 1]))
     predictions = _candidates([0.2, 1.5])
-    few = select_weights(predictions[:, :40], Y[:40], metric, 25)
-    many = select_weights(predictions, Y, metric, 25)
+    few = select_weights(predictions[:, :40], ScoredTarget(Y[:40], metric), 25)
+    many = select_weights(predictions, ScoredTarget(Y, metric), 25)
     assert few.min() > many.min()
 
 
@@ -96,6 +99,6 @@ def test_selection_with_a_slow_scorer_ends_within_a_call_of_its_deadline():
         return float(np.mean(y_true == y_pred))
 
     metric = make_metric(make_scorer(slow), "binary", np.array([0, 1]))
-    weights = select_weights(_candidates([1.0] * 6), Y, metric, 25, deadline=time.monotonic() + 0.1)
+    weights = select_weights(_candidates([1.0] * 6), ScoredTarget(Y, metric), 25, deadline=time.monotonic() + 0.1)
     assert 1 <= len(calls) <= 5
     assert weights.sum() == pytest.approx(1)

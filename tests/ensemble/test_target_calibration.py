@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import log_loss, make_scorer
 
 from automl.ensemble.target_calibration import calibrate_for
+from automl.task.scored_target import ScoredTarget
 from automl.task.several_targets import CheckedTarget
 from automl.task.target_metrics import make_targets_metric
 from pipelines.targets import TargetLayout
@@ -27,12 +28,12 @@ def _overconfident(n_rows, seed):
 def test_the_map_of_each_target_lowers_the_loss_on_other_rows():
     y, p = _overconfident(1_000, 0)
     metric = make_targets_metric("neg_log_loss", CheckedTarget(y, CLASSES, LAYOUT), None)
-    found = calibrate_for(metric, y, p)
+    found = calibrate_for(ScoredTarget(y, metric), p)
     new_y, new = _overconfident(1_000, 1)
     after = LAYOUT.blocks(found(new))
     assert log_loss(new_y[:, 0], after[0]) < log_loss(new_y[:, 0], new[:, :2]) + 0.005
     assert log_loss(new_y[:, 1], after[1]) < log_loss(new_y[:, 1], new[:, 2:]) - 0.05
-    again = calibrate_for(metric, y, p, form=found.form)
+    again = calibrate_for(ScoredTarget(y, metric), p, form=found.form)
     assert np.allclose(again(new), found(new))
 
 
@@ -40,4 +41,4 @@ def test_the_map_of_each_target_lowers_the_loss_on_other_rows():
 def test_a_scorer_of_labels_or_of_all_targets_at_once_needs_no_map(scoring):
     y, p = _overconfident(200, 0)
     metric = make_targets_metric(scoring, CheckedTarget(y, CLASSES, LAYOUT), None)
-    assert calibrate_for(metric, y, p) is None
+    assert calibrate_for(ScoredTarget(y, metric), p) is None

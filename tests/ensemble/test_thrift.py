@@ -9,6 +9,7 @@ import pytest
 from automl.ensemble.selection import choose_members
 from automl.ensemble.thrift import remove_costly
 from automl.task.metrics import make_metric
+from automl.task.scored_target import ScoredTarget
 from automl.trials.history import Evaluation
 from tests.factories import make_task, tree
 
@@ -27,19 +28,19 @@ def _candidate(noise):
 def test_the_costly_one_of_two_equal_members_goes():
     first = _candidate(0.5)
     predictions = np.stack([first, first])
-    assert remove_costly(predictions, np.array([0.5, 0.5]), [1.0, 9.0], Y, METRIC).tolist() == [1.0, 0.0]
-    assert remove_costly(predictions, np.array([0.5, 0.5]), [9.0, 1.0], Y, METRIC).tolist() == [0.0, 1.0]
+    assert remove_costly(predictions, np.array([0.5, 0.5]), [1.0, 9.0], ScoredTarget(Y, METRIC)).tolist() == [1.0, 0.0]
+    assert remove_costly(predictions, np.array([0.5, 0.5]), [9.0, 1.0], ScoredTarget(Y, METRIC)).tolist() == [0.0, 1.0]
 
 
 def test_a_member_that_lowers_the_loss_stays_whatever_it_costs():
     predictions = np.stack([_candidate(1.5), _candidate(1.5)])
     weights = np.array([0.5, 0.5])
-    assert remove_costly(predictions, weights, [1.0, 1e6], Y, METRIC).tolist() == [0.5, 0.5]
+    assert remove_costly(predictions, weights, [1.0, 1e6], ScoredTarget(Y, METRIC)).tolist() == [0.5, 0.5]
 
 
 def test_the_weights_sum_to_one_and_members_without_weight_get_none():
     predictions = np.stack([_candidate(noise) for noise in (0.5, 0.5, 0.5, 0.5)])
-    weights = remove_costly(predictions, np.array([0.4, 0.3, 0.3, 0.0]), [1.0, 2.0, 3.0, 4.0], Y, METRIC)
+    weights = remove_costly(predictions, np.array([0.4, 0.3, 0.3, 0.0]), [1.0, 2.0, 3.0, 4.0], ScoredTarget(Y, METRIC))
     assert weights.sum() == pytest.approx(1)
     assert weights[3] == 0
 
@@ -48,7 +49,9 @@ def test_the_weights_sum_to_one_and_members_without_weight_get_none():
 def test_the_choice_repeats(scoring):
     metric = make_metric(scoring, "binary", np.array([0, 1]))
     predictions = np.stack([_candidate(noise) for noise in (0.5, 0.6, 0.7)])
-    weights = [remove_costly(predictions, np.full(3, 1 / 3), [1.0, 2.0, 3.0], Y, metric) for _ in range(2)]
+    weights = [
+        remove_costly(predictions, np.full(3, 1 / 3), [1.0, 2.0, 3.0], ScoredTarget(Y, metric)) for _ in range(2)
+    ]
     np.testing.assert_array_equal(*weights)
 
 
@@ -57,8 +60,8 @@ def test_rows_without_weight_do_not_count():
     predictions = np.stack([_candidate(0.5), _candidate(0.6)])
     predictions[0, N // 2 :] = 0.5
     known = (np.array([0.5, 0.5]), [1.0, 2.0])
-    all_rows = remove_costly(predictions, *known, Y, METRIC, weight)
-    first_rows = remove_costly(predictions[:, : N // 2], *known, Y[: N // 2], METRIC)
+    all_rows = remove_costly(predictions, *known, ScoredTarget(Y, METRIC, weight))
+    first_rows = remove_costly(predictions[:, : N // 2], *known, ScoredTarget(Y[: N // 2], METRIC))
     assert (all_rows > 0).tolist() == (first_rows > 0).tolist()
 
 
@@ -77,8 +80,8 @@ def test_rows_of_one_unit_tell_as_much_as_one_row(n):
     halves, rows = np.full(2, 0.5), np.repeat(np.arange(n), 20)
     single, repeated = [], []
     for y, predictions in (_numbers(seed, n) for seed in range(30)):
-        single.append(remove_costly(predictions, halves, [1.0, 9.0], y, SQUARED_ERROR).tolist())
-        known = predictions[:, rows], halves, [1.0, 9.0], y[rows], SQUARED_ERROR
+        single.append(remove_costly(predictions, halves, [1.0, 9.0], ScoredTarget(y, SQUARED_ERROR)).tolist())
+        known = predictions[:, rows], halves, [1.0, 9.0], ScoredTarget(y[rows], SQUARED_ERROR)
         repeated.append(remove_costly(*known, units=rows).tolist())
     assert single == repeated
     assert single.count([1.0, 0.0]) in range(1, 30)

@@ -16,6 +16,7 @@ from automl.errors import InvalidInputError, NothingFittedError
 from automl.retune.comparison import compare_predictions
 from automl.retune.report import RetuneReport
 from automl.task.metrics import make_metric
+from automl.task.scored_target import ScoredTarget
 from automl.trials.initial_design import EARLIER_MODEL
 from tests.factories import FAST, interrupt_once
 
@@ -287,13 +288,13 @@ def test_the_verdict_follows_the_interval(low, high, verdict):
 def test_the_interval_holds_zero_for_equal_models_and_not_for_unequal_ones():
     rng = np.random.default_rng(0)
     y = rng.normal(size=200)
-    metric = make_metric("neg_mean_squared_error", "regression", None, None)
+    target = ScoredTarget(y, make_metric("neg_mean_squared_error", "regression", None, None))
     near, other, far = (y + scale * rng.normal(size=200) for scale in (0.5, 0.5, 2.0))
-    known = None, np.arange(200) // 4, 0, 60.0
-    same = compare_predictions(metric, y, near, other, *known)
+    known = np.arange(200) // 4, 0, 60.0
+    same = compare_predictions(target, near, other, *known)
     assert same.low < 0 < same.high
     assert same.p > 0.05
-    better = compare_predictions(metric, y, far, near, *known)
+    better = compare_predictions(target, far, near, *known)
     assert 0 < better.low < better.new - better.old < better.high
     assert better.p < 0.01
 
