@@ -26,7 +26,8 @@ from automl.guard import Guard, make_guard
 from automl.interruption import unless_interrupted
 from automl.persistence.unfinished import write_unfinished
 from automl.plurals import plural
-from automl.progress import Leader, Progress
+from automl.progress.display import Progress
+from automl.progress.leader import Leader
 from automl.refit.model import ModelWithRows
 from automl.refit.rows import StoredRows, TrainingRows
 from automl.run.callbacks import CallbackTasks

@@ -87,7 +87,6 @@ ORDER = {
         "refit",
         "drift",
         "persistence",
-        "fit_log",
         "progress",
         "run",
         "energy",

@@ -20,10 +20,11 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer
 
-import automl.progress
+import automl.progress.leader
 from automl import AutoMLClassifier
-from automl.fit_log import attach_handler, detach_handler
-from automl.progress import Best, Leader, Progress
+from automl.progress.display import Progress
+from automl.progress.leader import Best, Leader
+from automl.progress.log import attach_handler, detach_handler
 from automl.task.metric_words import MetricWords
 from automl.trials.candidates import rank
 from automl.trials.history import RunHistory
@@ -32,7 +33,8 @@ from pipelines.configuration import Configuration
 
 RUN = """
 import sys, time
-from automl.progress import Best, Progress
+from automl.progress.display import Progress
+from automl.progress.leader import Best
 from automl.task.metric_words import MetricWords
 with Progress({verbose}, 60, {max_trials}, MetricWords.of({name!r})) as progress:
     progress.update(3, Best({score}, "extra_trees", tuple(range({n_folds})), 8), "random_forest", 12.0)
@@ -54,7 +56,7 @@ def script(*, verbose=1, max_trials=None, name="roc_auc", score=0.91234, n_folds
 # To import the package takes longer than each script: one process imports it, and forks a process for each script.
 FORKER = """
 import os, sys, traceback
-import automl.progress
+import automl.progress.display
 for line in sys.stdin:
     folder, term, error = line.split()
     child = os.fork()
@@ -183,7 +185,7 @@ print(log.handlers, log.level, logging.getLogger().handlers)
 def test_messages_about_single_trials_are_for_verbose_2_and_fits_at_the_same_time_share_a_handler(run_without_terminal):
     code = """
 import logging
-from automl.progress import Progress
+from automl.progress.display import Progress
 from automl.task.metric_words import MetricWords
 log = logging.getLogger("automl")
 for verbose in 1, 2:
@@ -308,7 +310,7 @@ def test_verbose_0_logs_nothing(caplog):
 def test_an_error_in_the_run_passes_through_and_ends_the_display(run_with_terminal):
     code = """
 import sys
-from automl.progress import Progress
+from automl.progress.display import Progress
 from automl.task.metric_words import MetricWords
 before = sys.stdout, sys.stderr
 try:
@@ -469,7 +471,9 @@ def test_the_leader_of_a_resumed_run_may_be_of_an_earlier_session():
 
 def test_a_long_run_does_not_rank_all_trials_after_each_trial(monkeypatch):
     calls = []
-    monkeypatch.setattr(automl.progress, "rank", lambda *args, **options: calls.append(1) or rank(*args, **options))
+    monkeypatch.setattr(
+        automl.progress.leader, "rank", lambda *args, **options: calls.append(1) or rank(*args, **options)
+    )
     history, leader = RunHistory(), Leader(2)
     for number in range(300):
         losses = {0: 1 / (number + 1), 1: 0.5} if number % 2 else {0: 0.3}
@@ -482,6 +486,6 @@ def test_a_fit_that_shows_nothing_ranks_nothing(monkeypatch):
     def refuse(*args, **options):
         raise AssertionError("ranked")
 
-    monkeypatch.setattr(automl.progress, "rank", refuse)
+    monkeypatch.setattr(automl.progress.leader, "rank", refuse)
     X, y = load_breast_cancer(return_X_y=True)
     AutoMLClassifier(include=["lda"], time_budget=None, max_trials=1, n_jobs=1, verbose=0).fit(X, y)

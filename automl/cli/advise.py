@@ -23,8 +23,8 @@ from automl.cli.support import (
     split_names,
 )
 from automl.cli.values import parse_columns, parse_cv, parse_scoring
-from automl.fit_log import WORDING
 from automl.plurals import plural, short_number
+from automl.progress.wording import WORDING
 from automl.table_files.target import TaskName, split_targets
 from automl.task.metric_words import MetricWords
 

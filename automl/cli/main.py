@@ -36,7 +36,7 @@ from automl.cli.stop import stop
 from automl.cli.support import one_line_if_interrupted
 from automl.cli.watch import watch
 from automl.errors import AutoMLError
-from automl.fit_log import WORDING
+from automl.progress.wording import WORDING
 from pipelines.libraries import MissingLibraryError
 
 

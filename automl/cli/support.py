@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from automl.errors import FoldFailedWarning, InvalidInputError, RareClassWarning, UnreadCellsWarning
-from automl.fit_log import WORDING
+from automl.progress.wording import WORDING
 from automl.table_files.target import TaskName, split_target
 
 if TYPE_CHECKING:

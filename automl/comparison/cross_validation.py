@@ -33,8 +33,8 @@ from automl.comparison.fold_store import FoldScores, FoldStore
 from automl.comparison.folds import compare_folds
 from automl.comparison.plan import Plan, Request, fit_keyword, plan_comparison, time_keywords, training_target
 from automl.errors import FoldFailedWarning, InvalidInputError, NothingFittedError, warn_user
-from automl.fit_log import attach_handler, detach_handler
 from automl.plurals import plural, short_number
+from automl.progress.log import attach_handler, detach_handler
 from automl.trials.endings import was_interrupted
 
 logger = logging.getLogger("automl")

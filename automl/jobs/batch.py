@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from automl.errors import InvalidInputError
 from automl.execute.machine import available_cpus, available_memory, count_workers
-from automl.fit_log import attach_handler, detach_handler
 from automl.jobs.folders import LockedError, lock, summarize, write_summary
 from automl.jobs.job import Batch, Resources
 from automl.jobs.spec import read_batch
 from automl.limits import LARGEST
 from automl.plurals import plural
+from automl.progress.log import attach_handler, detach_handler
 from automl.task.validation import python_number
 
 if TYPE_CHECKING:

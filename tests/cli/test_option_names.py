@@ -11,7 +11,7 @@ import typer.main
 
 from automl.cli import main as cli
 from automl.cli.option_names import name_options, options_of_command
-from automl.progress import Progress
+from automl.progress.display import Progress
 from automl.task.metric_words import MetricWords
 
 QUICK = ["--max-trials", 1, "--n-jobs", 1, "--seed", 0, "--include", "decision_tree", "--cv", 2]
@@ -100,7 +100,7 @@ def test_the_display_on_a_terminal_names_options(call, folder, monkeypatch):
             shown.append(text)
 
     shown = []
-    monkeypatch.setattr("automl.progress._make_view", View)
+    monkeypatch.setattr("automl.progress.display.make_view", View)
     call("fit", "table.csv", "--target", "target", *QUICK)
     assert any("--drop 'order no' leaves it out" in text for text in shown)
     assert "automl: --max-trials reached" in shown[-1]

@@ -14,7 +14,7 @@ from sklearn.datasets import load_breast_cancer
 
 from automl import AutoMLClassifier
 from automl.errors import InvalidInputError
-from automl.progress import Progress
+from automl.progress.display import Progress
 from tests.factories import FAST
 
 X, Y = load_breast_cancer(return_X_y=True)

@@ -5,16 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections.abc import Callable
-from contextvars import ContextVar
 
-
-def _unchanged(text: str) -> str:
-    return text
-
-
-# Turns a message for users into the words of the program that runs the fit, such as the command line.
-WORDING: ContextVar[Callable[[str], str]] = ContextVar("wording", default=_unchanged)
 _LOGGER = logging.getLogger("automl")
 _LOCK = threading.Lock()
 

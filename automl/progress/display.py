@@ -3,151 +3,26 @@
 from __future__ import annotations
 
 import logging
-import os
-import sys
 import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from importlib import import_module
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
-from rich.console import Console
-from rich.errors import ConsoleError
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
-
-from automl.fit_log import WORDING, attach_handler, detach_handler, in_notebook
 from automl.plurals import plural
+from automl.progress.leader import Best
+from automl.progress.log import attach_handler, detach_handler
+from automl.progress.views import DISPLAY_ERRORS, View, make_view
+from automl.progress.wording import WORDING
 from automl.search.budget import Used
 from automl.search.processors import ProcessorBudget
 from automl.task.metric_words import MetricWords
-from automl.trials.candidates import rank
-from automl.trials.history import Evaluation, RunHistory
-from automl.trials.trial import TrialResult
 
 logger = logging.getLogger("automl")
 
-# Terminals, pipes and notebook kernels raise these when they are closed; a lost display must not end the run.
-_DISPLAY_ERRORS = (OSError, ValueError, RuntimeError, LookupError, ConsoleError)
 _TICK = 0.5  # seconds between redraws of the live line
 _QUARTERS = 4  # a log gets a line at each quarter of the budget
-
-
-class _View(Protocol):
-    """A place where the state of a run is shown."""
-
-    def draw(self, fraction: float | None, text: str) -> None: ...
-
-    def message(self, text: str) -> None: ...
-
-    def close(self, text: str | None) -> None: ...
-
-
-class _Terminal:
-    """One line that is redrawn in place on standard error; standard output belongs to the user's program."""
-
-    def __init__(self) -> None:
-        self._console = Console(file=sys.stderr, force_terminal=True, highlight=False)
-        # Text that the user prints must appear above the line, but only where standard output is the terminal.
-        self._live = Live(
-            console=self._console, auto_refresh=False, transient=True, redirect_stdout=_is_terminal(sys.stdout)
-        )
-        self._live.start()
-
-    def draw(self, fraction: float | None, text: str) -> None:
-        line = Table.grid(padding=(0, 1))
-        line.add_column(width=16)
-        line.add_column(no_wrap=True, overflow="ellipsis")
-        bar = ProgressBar(total=None if fraction is None else 1.0, completed=fraction or 0.0, width=16)
-        line.add_row(bar, Text(text))
-        self._live.update(line, refresh=True)
-
-    def message(self, text: str) -> None:
-        self._console.print(Text(text))
-
-    def close(self, text: str | None) -> None:
-        self._live.stop()
-        if text is not None:
-            self._console.print(Text(text))
-
-
-class _Notebook:
-    """One output of the notebook cell, which is replaced in place; it needs no widgets."""
-
-    def __init__(self) -> None:
-        self._display = import_module("IPython.display").display
-        self._handle = self._display({"text/plain": "automl: starting"}, raw=True, display_id=True)
-
-    def draw(self, fraction: float | None, text: str) -> None:
-        filled = "" if fraction is None else "█" * round(16 * fraction) + "░" * (16 - round(16 * fraction)) + " "
-        self._handle.update({"text/plain": filled + text}, raw=True)
-
-    def message(self, text: str) -> None:
-        self._display({"text/plain": text}, raw=True)
-
-    def close(self, text: str | None) -> None:
-        if text is not None:
-            self._handle.update({"text/plain": text}, raw=True)
-
-
-@dataclass(frozen=True)
-class Best:
-    """The leader: the configuration that comes first in the leaderboard.
-
-    Attributes
-    ----------
-    score : float
-        Mean score over its finished folds; greater is better.
-    family : str
-        Its model family.
-    folds : tuple of int
-        Its finished folds. Two scores are comparable only on the same folds.
-    n_folds : int
-        Number of all folds.
-    """
-
-    score: float
-    family: str
-    folds: tuple[int, ...]
-    n_folds: int
-
-
-class Leader:
-    """Follows the leader of a run.
-
-    Ranking all configurations after each trial would take the more time the longer a run lasts. Only a configuration
-    with at least as many folds as the leader can replace it, and where both have finished all folds, their mean losses
-    decide. So the ranking is needed only until a configuration has finished all folds.
-
-    Parameters
-    ----------
-    n_folds : int
-        Number of all folds.
-    """
-
-    def __init__(self, n_folds: int):
-        self._n_folds = n_folds
-        self._leader: Evaluation | None = None
-
-    def update(self, result: TrialResult, history: RunHistory) -> Best | None:
-        """Return the leader after a trial that is in the history; None while nothing succeeded."""
-        leader, ended = self._leader, history.evaluations[result.trial.configuration]
-        if leader is None or ended is leader or len(leader.folds) <= len(ended.folds) < self._n_folds:
-            first = rank(history, usable_only=False, most_folds_first=True)[0]
-            self._leader = first if first.folds else None
-        elif len(ended.folds) == self._n_folds and (
-            len(leader.folds) < self._n_folds or ended.mean_loss < leader.mean_loss
-        ):
-            self._leader = ended
-        if self._leader is None:
-            return None
-        folds = tuple(sorted(self._leader.folds))
-        return Best(-self._leader.mean_loss, self._leader.configuration.family, folds, self._n_folds)
 
 
 class Progress:
@@ -186,7 +61,7 @@ class Progress:
         self._lock = threading.RLock()
         self._stop = threading.Event()
         self._ticker: threading.Thread | None = None
-        self._view: _View | None = None
+        self._view: View | None = None
         self._running = False
         self._origin = time.monotonic()
         self._trials, self._best, self._family = 0, None, ""  # type: int, Best | None, str
@@ -208,7 +83,7 @@ class Progress:
         self._origin = time.monotonic() - self._used.seconds
         self._trials, self._running = self._used.trials, True
         self._handler = attach_handler(self._verbose)
-        self._view = _make_view()
+        self._view = make_view()
         if self._view is None:
             used = self._used
             limits = [] if self._budget is None else [f"{self._budget - used.seconds:g} s"]
@@ -315,12 +190,12 @@ class Progress:
         """Call a method of the view; if it fails, the run goes on without a view."""
         try:
             getattr(self._view, verb)(*arguments)
-        except _DISPLAY_ERRORS:
+        except DISPLAY_ERRORS:
             logger.debug("the progress display failed and is switched off", exc_info=True)
             self._running = False
             self._stop.set()
             if verb != "close" and self._view is not None:
-                with suppress(*_DISPLAY_ERRORS):  # a live display redirects standard error until it is closed
+                with suppress(*DISPLAY_ERRORS):  # a live display redirects standard error until it is closed
                     self._view.close(None)
 
     def _log_now_and_then(self, elapsed: float) -> None:
@@ -356,23 +231,3 @@ class Progress:
         """Return a score with the folds that it is the mean of."""
         folds = f" on {len(best.folds)} of {best.n_folds} folds" if best.n_folds > 1 else ""
         return self._words.text(best.score) + folds
-
-
-def _make_view() -> _View | None:
-    """Return the view for a notebook or a terminal; None for a log file or a pipe."""
-    try:
-        if in_notebook():
-            return _Notebook()
-        if _is_terminal(sys.stderr) and os.environ.get("TERM", "") not in ("dumb", "unknown"):
-            return _Terminal()
-    except _DISPLAY_ERRORS:
-        logger.debug("no progress display could be opened", exc_info=True)
-    return None
-
-
-def _is_terminal(stream: Any) -> bool:
-    """Return whether a stream is a terminal; standard streams may be missing or closed."""
-    try:
-        return stream is not None and bool(stream.isatty())
-    except ValueError:
-        return False
