@@ -92,10 +92,11 @@ def _continue(
     run = _stored_run(estimator)
     check_arguments(estimator.get_params(deep=False), estimator._is_classifier)
     directory = run.open(estimator)
-    results = directory.read()
+    timed = directory.read_times()
+    results = [result for result, _ in timed]
     counted = ProcessorBudget(math.inf)
     counted.end(results)
-    used = Used(directory.elapsed, RunHistory(results).n_run, counted.spent)  # `read` has set the seconds
+    used = Used(timed[-1][1] if timed else 0.0, RunHistory(results).n_run, counted.spent)
     prepared, most = read_task(estimator, run.positions, directory.folder), python_number(max_processor_seconds)
     budget = Budget(
         None if seconds is None else used.seconds + python_number(seconds),

@@ -19,6 +19,7 @@ from automl.fitted.data_warnings import keep_constant
 from automl.fitting import fitted_attributes, score_attributes
 from automl.interruption import until_interrupted
 from automl.persistence import check_loaded, load_model
+from automl.persistence.manifest import MANIFEST
 from automl.persistence.state import FOR_PREDICTION as NAMES_FOR_PREDICTION
 from automl.persistence.unfinished import Unfinished, read_unfinished
 from automl.plurals import plural
@@ -36,7 +37,7 @@ from automl.trials.endings import GOES_ON, HAS_ENDED, PROCESS_DIED
 from automl.trials.eviction import find_evicted, has_files, mark_evicted
 from automl.trials.finished import FinishedTrials
 from automl.trials.history import RunHistory
-from automl.trials.run_directory import RunDirectory
+from automl.trials.run_directory import RUN_FILE, RunDirectory
 from automl.trials.run_reader import RunReader
 from automl.trials.session import Phase
 from automl.trials.stored_run import StoredRun
@@ -110,7 +111,7 @@ def _run_directory(path: Any) -> Path | None:
     """Return the folder of a run; None if the path is something else, also something that cannot be read."""
     try:
         folder = Path(path)
-        is_run = (folder / "run.json").is_file() and not (folder / "manifest.json").exists()
+        is_run = (folder / RUN_FILE).is_file() and not (folder / MANIFEST).exists()
     except (TypeError, OSError, ValueError):
         return None
     return folder.absolute() if is_run else None

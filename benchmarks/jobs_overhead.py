@@ -110,11 +110,10 @@ def resume(n: Count = 10_000) -> None:
     space = build_space(task.traits, seed=0)
     with tempfile.TemporaryDirectory() as root:
         _write_run(Path(root), task, [to_configuration(c) for c in space.sample_configuration(n)])
-        directory = RunDirectory(Path(root))
         start = time.process_time()
-        history = RunHistory(directory.open(task, 0))
-        opened = time.process_time() - start
-        directory.close()
+        with RunDirectory(Path(root)).open(task, 0) as open_run:
+            history = RunHistory(open_run.earlier)
+            opened = time.process_time() - start
     if len(history.results) != n:
         raise RuntimeError(f"{len(history.results)} of {n} trials were read again")
     runtime = RuntimeModel(task.traits, 0.8)
@@ -165,12 +164,10 @@ def _make_task() -> Task:
 def _write_run(folder: Path, task: Task, configurations: list[Any]) -> None:
     """Write the run directory of a fit that was killed after one fold of each configuration."""
     rng = np.random.default_rng(0)
-    directory = RunDirectory(folder)
-    directory.open(task, 0)
-    for i, configuration in enumerate(configurations):
-        folds = {0: FoldResult(float(rng.random()), 0.1, 0.01)}
-        directory.append(TrialResult(Trial(configuration, (0,)), Status.OK, folds, 0.1), 0.1 * i)
-    directory.close()
+    with RunDirectory(folder).open(task, 0) as open_run:
+        for i, configuration in enumerate(configurations):
+            folds = {0: FoldResult(float(rng.random()), 0.1, 0.01)}
+            open_run.append(TrialResult(Trial(configuration, (0,)), Status.OK, folds, 0.1), 0.1 * i)
 
 
 if __name__ == "__main__":

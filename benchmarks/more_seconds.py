@@ -168,10 +168,9 @@ def record_bags(folder: Path, task: Task, trials: Sequence[Trial], latest: float
 
     A time limit would cut fits wherever other programs use the processor.
     """
-    directory = RunDirectory(folder)
-    tried = {result.trial.configuration for result in directory.open(task, SEED)}
     artifacts = Artifacts(folder)
-    try:
+    with RunDirectory(folder).open(task, SEED) as open_run:
+        tried = {result.trial.configuration for result in open_run.earlier}
         for trial in trials:
             if trial.configuration in tried:
                 continue
@@ -179,11 +178,9 @@ def record_bags(folder: Path, task: Task, trials: Sequence[Trial], latest: float
                 return False
             import_libraries(trial.configuration.family)
             (result,) = evaluate(task, [trial], artifacts, 1, "cpu", None)
-            directory.append(result, 0.0)
+            open_run.append(result, 0.0)
             for fold in trial.folds:
                 artifacts.model_path(trial.configuration, fold).unlink(missing_ok=True)
-    finally:
-        directory.close()
     return True
 
 

@@ -113,9 +113,8 @@ def record(folder: Path, task: Task, trials: Sequence[Trial], budget: float, n_w
     latest : float
         Time of `time.monotonic` after which no trial starts.
     """
-    directory = RunDirectory(folder)
-    history = RunHistory(directory.open(task, SEED))
-    try:
+    with RunDirectory(folder).open(task, SEED) as open_run:
+        history = RunHistory(open_run.earlier)
         task.save(folder)
         todo = [left for trial in trials if (left := _missing_folds(trial, history))]
         limit = fold_seconds(budget, n_workers, len(task.folds), task.traits.n_rows)
@@ -130,15 +129,13 @@ def record(folder: Path, task: Task, trials: Sequence[Trial], budget: float, n_w
                     break
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 for result in chain.from_iterable(future.result() for future in done):
-                    directory.append(result, directory.elapsed + time.monotonic() - started)
+                    open_run.append(result, open_run.earlier_seconds + time.monotonic() - started)
                     history.append(result)
                     _remove_models(result, Artifacts(folder))
                     if left := _missing_folds(result.trial, history):
                         todo.insert(0, left)  # the limit has ended the trial between two folds
         finally:
             executor.shutdown()
-    finally:
-        directory.close()
     return history.n_run
 
 

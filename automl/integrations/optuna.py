@@ -27,7 +27,7 @@ from automl.task.metric_words import MetricWords
 from automl.task.task import Task
 from automl.trials.fingerprint import digest
 from automl.trials.history import Evaluation, RunHistory
-from automl.trials.run_directory import RunDirectory
+from automl.trials.run_directory import RUN_FILE, RunDirectory
 from automl.trials.trial import Status, TrialResult
 from pipelines.configuration import Configuration
 from pipelines.space import build_space
@@ -180,7 +180,7 @@ def _read(run: Any) -> _Run:
             raise InvalidInputError("run must be a path or a fitted estimator that holds its search")
         return _of_estimator(run, "automl", datetime.datetime.now())
     folder = Path(run)
-    if (folder / "run.json").exists():
+    if (folder / RUN_FILE).exists():
         return _of_run_directory(folder)
     if not (folder / MANIFEST).exists():
         raise InvalidInputError(f"'{folder}' is neither a run directory nor a saved model; check the path")
@@ -204,7 +204,7 @@ def _of_run_directory(folder: Path) -> _Run:
         n_folds=len(task.folds),
         space=build_space(task.traits, seed=0),
         times=[seconds for _, seconds in timed],
-        started=datetime.datetime.fromtimestamp((folder / "run.json").stat().st_mtime),
+        started=datetime.datetime.fromtimestamp((folder / RUN_FILE).stat().st_mtime),
         has_ensemble=False,
     )
 

@@ -16,6 +16,7 @@ from scipy import sparse
 from automl.ensemble.fitted_model import FittedModel
 from automl.errors import InvalidInputError
 from automl.task.task import Task
+from automl.trials.run_directory import RUN_FILE
 
 ROWS_FILE = "rows.npz"
 
@@ -205,7 +206,7 @@ KeptRows = TrainingRows | StoredRows | SavedRows
 def _fingerprint(folder: Path) -> str | None:
     """Return the fingerprint of the task of a run; None if the folder holds no run."""
     try:
-        return str(json.loads((folder / "run.json").read_text())["fingerprint"])
+        return str(json.loads((folder / RUN_FILE).read_text())["fingerprint"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -48,7 +48,7 @@ from automl.trials.eviction import ModelEviction, find_evicted, has_files, mark_
 from automl.trials.finished import FinishedTrials
 from automl.trials.history import RunHistory
 from automl.trials.initial_design import InitialDesign
-from automl.trials.run_directory import RunDirectory
+from automl.trials.run_directory import OpenRun, RunDirectory
 from automl.trials.session import Phase, SessionRecorder, record_session
 from automl.trials.temporary_folder import temporary_folder
 from automl.trials.training_states import TrainingStates
@@ -66,8 +66,8 @@ class _Place:
 
     Attributes
     ----------
-    directory : RunDirectory or None
-        None if the user named none; the folder is then removed after the run.
+    open_run : OpenRun or None
+        The run directory; None if the user named none, so that the folder is removed after the run.
     known : list of TrialResult
         Results of earlier sessions that the search can use.
     wanted : Budget
@@ -75,11 +75,15 @@ class _Place:
     """
 
     folder: Path
-    directory: RunDirectory | None
+    open_run: OpenRun | None
     known: list[TrialResult]
     wanted: Budget
     budget: Budget
     session: SessionRecorder
+
+    @property
+    def directory(self) -> RunDirectory | None:
+        return None if self.open_run is None else self.open_run.directory
 
     @property
     def artifacts(self) -> Artifacts:
@@ -156,14 +160,15 @@ def _open_place(
 ) -> _Place:
     """Open the folder of the run, read what earlier sessions have left there, and save the task for the workers."""
     directory, folder = _open_folder(settings, task.table_bytes, stack)
+    open_run: OpenRun | None = None
     known: list[TrialResult] = []
     wanted = settings.budget
     elapsed = 0.0
     if directory is not None:
         with disk_errors(folder, is_temporary=False):
-            known = directory.open(task, settings.random_state)
+            open_run = stack.enter_context(directory.open(task, settings.random_state))
+        known, elapsed = list(open_run.earlier), open_run.earlier_seconds
         wanted.resume(known)
-        stack.callback(directory.close)
         with disk_errors(folder, is_temporary=False):
             hooks.on_open(folder)
         artifacts = Artifacts(folder)
@@ -171,7 +176,6 @@ def _open_place(
         evicted = find_evicted(known, artifacts)
         known = [r for r in known if has_files(r, artifacts, evicted)]
         wanted = _without_unusable(wanted, facts.used, known)
-        elapsed = directory.elapsed
     budget = replace(
         wanted,
         started=wanted.started - elapsed,  # one clock for all sessions
@@ -185,7 +189,7 @@ def _open_place(
     session = stack.enter_context(record_session(kept, task, budget.started, *limits_of_run, families, elapsed))
     with disk_errors(folder, is_temporary=kept is None):
         task.save(folder, checked=kept is not None)
-    return _Place(folder, directory, known, wanted, budget, session)
+    return _Place(folder, open_run, known, wanted, budget, session)
 
 
 def _prepare_search(
@@ -242,7 +246,7 @@ def _run_search(
     loader = ModelLoader(artifacts, task, budget, settings.ensemble_size, seed, reserve)
     stack.callback(loader.finish)
     monitor = None if settings.guard is None else GuardMonitor(settings.guard, task, artifacts, seed)
-    recorder = ResultRecorder(place.folder, directory)
+    recorder = ResultRecorder(place.folder, place.open_run)
 
     def on_result(result: TrialResult) -> None:
         recorder.add(result, budget.elapsed)
@@ -285,9 +289,9 @@ def _finish(settings: RunSettings, facts: SessionFacts, place: _Place, prepared:
     result = RunResult(trials.history, ensemble, estimate, stop_reason, fold_bags=fold_bags)
     if not interrupted:
         result = conclude(outcome, result, settings.max_predict_milliseconds, facts.reading)
-    curve = None if found.monitor is None else _guard_curve(found.monitor, outcome, result.ensemble, place.directory)
+    curve = None if found.monitor is None else _guard_curve(found.monitor, outcome, result.ensemble, place.open_run)
     place.session.enter(Phase.ENDED, stop_reason)
-    earlier = 0.0 if place.directory is None else place.directory.elapsed
+    earlier = 0.0 if place.open_run is None else place.open_run.earlier_seconds
     return replace(result, guard_curve=curve, initial_design=prepared.design, earlier_seconds=earlier)
 
 
@@ -386,14 +390,14 @@ def _conclude_even_if_interrupted(outcome: SearchOutcome, executor: Executor) ->
 
 
 def _guard_curve(
-    monitor: GuardMonitor, outcome: SearchOutcome, ensemble: Ensemble, directory: RunDirectory | None
+    monitor: GuardMonitor, outcome: SearchOutcome, ensemble: Ensemble, open_run: OpenRun | None
 ) -> pd.DataFrame:
     """Return the curve of the guard, which ends with the ensemble unless the user interrupts its scoring."""
     finishing = partial(monitor.finish, outcome.trials, ensemble, outcome.budget.elapsed)
     unless_interrupted(finishing, "guard_curve_ lacks the row of the ensemble")
-    if directory is not None:
+    if open_run is not None:
         try:
-            directory.keep_guard_curve(monitor.curve)
+            open_run.keep_guard_curve(monitor.curve)
         except (OSError, KeyboardInterrupt) as error:  # the model is complete
             logger.warning("the curve of the guard is not in the run directory, where load looks for it: %r", error)
     return monitor.curve

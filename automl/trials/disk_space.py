@@ -13,7 +13,7 @@ from pathlib import Path
 
 from automl.errors import InvalidInputError
 from automl.trials.endings import ended_early
-from automl.trials.run_directory import RunDirectory
+from automl.trials.run_directory import OpenRun
 from automl.trials.trial import Status, TrialResult
 
 logger = logging.getLogger(__name__)
@@ -97,8 +97,8 @@ class ResultRecorder:
         Why the search must end; empty while results and small models can be written.
     """
 
-    def __init__(self, folder: Path, directory: RunDirectory | None):
-        self._folder, self._directory, self._has_warned = folder, directory, False
+    def __init__(self, folder: Path, open_run: OpenRun | None):
+        self._folder, self._open_run, self._has_warned = folder, open_run, False
         self.ending = ""
 
     def add(self, result: TrialResult, elapsed: float) -> None:
@@ -109,10 +109,10 @@ class ResultRecorder:
                 return
             finished = replace(result.trial, folds=tuple(result.folds))
             result = replace(result, trial=finished, status=Status.OK, reason="")
-        if self._directory is not None:
+        if self._open_run is not None:
             try:
                 with disk_errors(self._folder, is_temporary=False):
-                    self._directory.append(result, elapsed)
+                    self._open_run.append(result, elapsed)
             except InvalidInputError as error:
                 full, _, _ = describe_full_disk(error.__cause__, self._folder).partition("; ")
                 remedy = _remedy(is_full=True, is_temporary=False)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from filelock import Timeout
+from filelock import FileLock, Timeout
 
 from automl.errors import InvalidInputError
 from automl.task.task import Task
@@ -24,6 +24,8 @@ from pipelines.configuration import Configuration
 
 _ADVICE = "name an empty folder, or delete this one"
 FORMAT = 3  # of the files in a run directory; rises when runs of earlier versions cannot be resumed any more
+RUN_FILE = "run.json"  # the facts about the run: fingerprint of its task, metric, seed
+HISTORY = "history.jsonl"  # one line for each trial
 _LOCK = ".lock"
 _DROP_LOCK, _DROP_SECONDS = ".drop.lock", 10.0  # the lock of `DROPPED`, and the seconds to wait for it
 _STOP = "stop"  # the file that asks the search to end
@@ -31,22 +33,11 @@ _GUARD = "guard.json"  # the curve of the guard at the end of the last session t
 DROPPED = "dropped.json"  # the model families of which the search proposes no more trials
 
 
-@dataclass
+@dataclass(frozen=True)
 class RunDirectory:
-    """The folder of a run: ``run.json`` describes the run, ``history.jsonl`` holds one line for each trial.
-
-    Attributes
-    ----------
-    folder : Path
-    elapsed : float
-        Seconds that earlier sessions of the run have used; known after `open`.
-    n_results : int
-        Number of the results in the folder; known after `open`.
-    """
+    """The folder of a run: ``run.json`` describes the run, ``history.jsonl`` holds one line for each trial."""
 
     folder: Path
-    elapsed: float = 0.0
-    n_results: int = 0
 
     def seed(self) -> int | None:
         """Return the seed of the run, or None where the folder does not exist or is empty.
@@ -59,8 +50,9 @@ class RunDirectory:
         about = self.about()
         return None if about is None else about["seed"]
 
-    def open(self, task: Task, seed: int) -> list[TrialResult]:
-        """Lock the folder and return the results of earlier sessions; a new folder keeps the seed.
+    @contextmanager
+    def open(self, task: Task, seed: int) -> Iterator[OpenRun]:
+        """Lock the folder for a session of the run until the block ends; a new folder keeps the seed.
 
         Raises
         ------
@@ -69,29 +61,33 @@ class RunDirectory:
             metric, or a run that this version cannot resume.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._acquire_lock()
+        lock = self._acquire_lock()
         try:
             (self.folder / _STOP).unlink(missing_ok=True)  # it was for an earlier session
-            about, fingerprint, own = self.about(), task_fingerprint(task), component_fingerprints(task.own)
-            if about is None:
-                content = {"format": FORMAT, "fingerprint": fingerprint, "metric": task.metric.name, "seed": seed}
-                write_text(self.folder / "run.json", json.dumps(content | {"python": PYTHON, "components": own}))
-            elif about["fingerprint"] != fingerprint:
-                raise InvalidInputError(
-                    f"store '{self.folder}' holds a run on other data, weights, folds, noisy_labels, monotonic columns,"
-                    f" metric, objectives or sensitive features{python_hint(about.get('python'))}; name an empty folder"
-                )
-            elif own.items() - self.check_components(task.own, about).items():  # new ones
-                known = about.get("components", {}) | own
-                write_text(self.folder / "run.json", json.dumps(about | {"components": known}))
-            path = self.folder / "history.jsonl"
+            self._describe(task, seed)
+            path = self.folder / HISTORY
             if path.exists() and not path.read_bytes().endswith(b"\n"):
                 with path.open("a") as file:  # a killed run left half a line; the next line must not be joined to it
                     file.write("\n")
-            return self.read()
-        except BaseException:
-            self.close()
-            raise
+            known = self.read_times()
+            yield OpenRun(self, [result for result, _ in known], known[-1][1] if known else 0.0)
+        finally:
+            lock.release()
+
+    def _describe(self, task: Task, seed: int) -> None:
+        """Write ``run.json``, or check that the folder holds a run on the task."""
+        about, fingerprint, own = self.about(), task_fingerprint(task), component_fingerprints(task.own)
+        if about is None:
+            content = {"format": FORMAT, "fingerprint": fingerprint, "metric": task.metric.name, "seed": seed}
+            write_text(self.folder / RUN_FILE, json.dumps(content | {"python": PYTHON, "components": own}))
+        elif about["fingerprint"] != fingerprint:
+            raise InvalidInputError(
+                f"store '{self.folder}' holds a run on other data, weights, folds, noisy_labels, monotonic columns,"
+                f" metric, objectives or sensitive features{python_hint(about.get('python'))}; name an empty folder"
+            )
+        elif own.items() - self.check_components(task.own, about).items():  # new ones
+            known = about.get("components", {}) | own
+            write_text(self.folder / RUN_FILE, json.dumps(about | {"components": known}))
 
     def check_components(self, own: OwnComponents, about: Mapping[str, Any]) -> Mapping[str, str]:
         """Check that the code of own components is the one that the stored models were made with.
@@ -119,16 +115,6 @@ class RunDirectory:
                     f"{python_hint(about.get('python'))}; name an empty folder, or give the component another name"
                 )
         return known
-
-    def keep_guard_curve(self, curve: pd.DataFrame) -> None:
-        """Keep the curve of the guard, which ends with the ensemble of the results so far.
-
-        Raises
-        ------
-        OSError
-            If the file cannot be written.
-        """
-        write_text(self.folder / _GUARD, json.dumps({"results": self.n_results, "curve": curve.to_dict("list")}))
 
     def guard_curve(self, n_results: int) -> pd.DataFrame | None:
         """Return the curve of the guard; None where its session ended with fewer results, or if it cannot be read."""
@@ -200,17 +186,12 @@ class RunDirectory:
         InvalidInputError
             If another fit uses it.
         """
-        self._acquire_lock()
-        self.close()
+        self._acquire_lock().release()
 
-    def close(self) -> None:
-        """Release the lock."""
-        self._lock.release()
-
-    def _acquire_lock(self) -> None:
+    def _acquire_lock(self) -> FileLock:
         # Two fits in one folder would overwrite the table that the workers of the other one have mapped into memory.
         try:
-            self._lock = lock_file(self.folder / _LOCK)
+            return lock_file(self.folder / _LOCK)
         except Timeout:
             raise InvalidInputError(
                 f"store '{self.folder}' is in use by another fit; wait until that fit ends, or name another folder"
@@ -226,7 +207,7 @@ class RunDirectory:
         InvalidInputError
             If the folder holds something else, or a run that this version cannot resume.
         """
-        path = self.folder / "run.json"
+        path = self.folder / RUN_FILE
         try:
             about = json.loads(path.read_text())
         except FileNotFoundError:
@@ -250,49 +231,6 @@ class RunDirectory:
             )
         return about
 
-    def append(self, result: TrialResult, elapsed: float) -> None:
-        """Add one line, which survives the end of this process.
-
-        Parameters
-        ----------
-        elapsed : float
-            Seconds that all sessions of the run have used so far.
-
-        Raises
-        ------
-        OSError
-            If the line cannot be written; the earlier lines are as they were.
-        """
-        trial = result.trial
-        line: dict[str, Any] = {
-            "configuration": dict(trial.configuration),
-            "folds": list(trial.folds),
-            "seed": trial.seed,
-            "origin": trial.origin,
-            **({"fidelity": trial.fidelity} if trial.fidelity < 1 else {}),
-            "status": result.status.value,
-            "seconds": result.seconds,
-            "peak_memory": result.peak_memory,
-            "reason": result.reason,
-            "started": result.started,
-            "processor_seconds": result.processor_seconds,
-            "gpu_seconds": result.gpu_seconds,
-            "elapsed": elapsed,
-            "results": {
-                str(fold): [r.loss, r.fit_seconds, r.predict_seconds, dict(r.info)] for fold, r in result.folds.items()
-            },
-        }
-        path = self.folder / "history.jsonl"
-        size = path.stat().st_size if path.exists() else 0
-        try:
-            with path.open("a") as file:
-                file.write(json.dumps(line) + "\n")
-        except OSError:
-            with suppress(OSError):  # no half line stays, to which a later line would be joined
-                os.truncate(path, size)
-            raise
-        self.n_results += 1
-
     def read(self) -> list[TrialResult]:
         """Return the results so far, in the order in which the trials ended.
 
@@ -307,7 +245,7 @@ class RunDirectory:
         """Return the results as `read` does, each with the seconds of the run until its trial ended."""
         if self.about() is None:
             raise InvalidInputError(f"'{self.folder}' holds no run; name the folder that fit had as its argument store")
-        path = self.folder / "history.jsonl"
+        path = self.folder / HISTORY
         results = []
         for number, content in enumerate(path.read_bytes().splitlines() if path.exists() else [], 1):
             try:
@@ -316,20 +254,110 @@ class RunDirectory:
                 continue
             try:
                 results.append((to_result(line), float(line["elapsed"])))
-                self.elapsed = results[-1][1]
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 raise InvalidInputError(
                     f"store '{self.folder}': line {number} of history.jsonl is damaged ({error!r}); {_ADVICE}"
                 ) from error
-        self.n_results = len(results)
         return results
 
 
-def to_result(line: dict[str, Any]) -> TrialResult:
+@dataclass
+class OpenRun:
+    """A run directory in a session of its run: this process has locked it, and adds results.
+
+    Attributes
+    ----------
+    directory : RunDirectory
+    earlier : sequence of TrialResult
+        The results of earlier sessions, in the order in which the trials ended.
+    earlier_seconds : float
+        Seconds that earlier sessions of the run have used.
+    n_added : int
+        Number of results that this session has added.
+    """
+
+    directory: RunDirectory
+    earlier: Sequence[TrialResult] = ()
+    earlier_seconds: float = 0.0
+    n_added: int = 0
+
+    def append(self, result: TrialResult, elapsed: float) -> None:
+        """Add one line, which survives the end of this process.
+
+        Parameters
+        ----------
+        elapsed : float
+            Seconds that all sessions of the run have used so far.
+
+        Raises
+        ------
+        OSError
+            If the line cannot be written; the earlier lines are as they were.
+        """
+        line = json.dumps(_to_line(result, elapsed))
+        path = self.directory.folder / HISTORY
+        size = path.stat().st_size if path.exists() else 0
+        try:
+            with path.open("a") as file:
+                file.write(line + "\n")
+        except OSError:
+            with suppress(OSError):  # no half line stays, to which a later line would be joined
+                os.truncate(path, size)
+            raise
+        self.n_added += 1
+
+    def keep_guard_curve(self, curve: pd.DataFrame) -> None:
+        """Keep the curve of the guard, which ends with the ensemble of the results so far.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        """
+        content = {"results": len(self.earlier) + self.n_added, "curve": curve.to_dict("list")}
+        write_text(self.directory.folder / _GUARD, json.dumps(content))
+
+
+def _to_line(result: TrialResult, elapsed: float) -> dict[str, Any]:
+    """Return the content of the line of a trial in ``history.jsonl``."""
+    trial = result.trial
+    return {
+        "configuration": dict(trial.configuration),
+        "folds": list(trial.folds),
+        "seed": trial.seed,
+        "origin": trial.origin,
+        **({"fidelity": trial.fidelity} if trial.fidelity < 1 else {}),
+        "status": result.status.value,
+        "seconds": result.seconds,
+        "peak_memory": result.peak_memory,
+        "reason": result.reason,
+        "started": result.started,
+        "processor_seconds": result.processor_seconds,
+        "gpu_seconds": result.gpu_seconds,
+        "elapsed": elapsed,
+        "results": {
+            str(fold): [r.loss, r.fit_seconds, r.predict_seconds, dict(r.info)] for fold, r in result.folds.items()
+        },
+    }
+
+
+def to_result(line: Mapping[str, Any]) -> TrialResult:
     """Return the result of a trial from its line in ``history.jsonl``."""
-    chosen = Configuration(line["configuration"]), tuple(line["folds"]), line["seed"], line["origin"]
-    trial = Trial(*chosen, fidelity=line.get("fidelity", 1.0))
-    folds = {int(fold): FoldResult(*values) for fold, values in line["results"].items()}
-    status, about = Status(line["status"]), (line["seconds"], line["peak_memory"], line["reason"])
-    used = line.get("processor_seconds"), line.get("gpu_seconds")  # earlier versions have not recorded them
-    return TrialResult(trial, status, folds, *about, line["started"], *used)
+    trial = Trial(
+        Configuration(line["configuration"]),
+        folds=tuple(line["folds"]),
+        seed=line["seed"],
+        origin=line["origin"],
+        fidelity=line.get("fidelity", 1.0),
+    )
+    return TrialResult(
+        trial,
+        Status(line["status"]),
+        {int(fold): FoldResult(*values) for fold, values in line["results"].items()},
+        seconds=line["seconds"],
+        peak_memory=line["peak_memory"],
+        reason=line["reason"],
+        started=line["started"],
+        processor_seconds=line.get("processor_seconds"),  # earlier versions have not recorded these two
+        gpu_seconds=line.get("gpu_seconds"),
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from automl.errors import InvalidInputError
 from automl.trials.history import RunHistory
-from automl.trials.run_directory import DROPPED, FORMAT, RunDirectory, to_result
+from automl.trials.run_directory import DROPPED, FORMAT, HISTORY, RUN_FILE, RunDirectory, to_result
 from automl.trials.session import FILE, Session, read_session
 
 _HOW = "a run directory is the folder of fit(store=...) or 'automl fit ... --store FOLDER'"
@@ -66,7 +66,7 @@ class RunReader:
         """
         before = self.is_there
         self.is_there = self.folder.is_dir()
-        stamps = [_stamp(self.folder / name) for name in ("history.jsonl", FILE, DROPPED)]
+        stamps = [_stamp(self.folder / name) for name in (HISTORY, FILE, DROPPED)]
         if stamps == self._stamp:
             return before != self.is_there
         self._stamp = stamps
@@ -77,7 +77,7 @@ class RunReader:
 
     def _read_history(self) -> None:
         try:
-            with (self.folder / "history.jsonl").open("rb") as file:
+            with (self.folder / HISTORY).open("rb") as file:
                 found = os.fstat(file.fileno())
                 if found.st_size < self._offset or found.st_ino != self._inode:  # of another run in the same folder
                     self.history, self._offset, self._inode = RunHistory(), 0, found.st_ino
@@ -97,7 +97,7 @@ class RunReader:
                 self.history.append(to_result(values))
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 raise InvalidInputError(
-                    f"'{self.folder}': new line {number} of history.jsonl is damaged ({error!r})"
+                    f"'{self.folder}': new line {number} of {HISTORY} is damaged ({error!r})"
                 ) from error
 
 
@@ -112,7 +112,7 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 def _read_metric(folder: Path) -> str:
     """Return the name of the scorer of a run."""
     try:
-        about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        about = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
         number, metric = about.get("format", 1), about["metric"]
     except (FileNotFoundError, NotADirectoryError):
         if not folder.exists():

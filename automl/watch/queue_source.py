@@ -9,6 +9,7 @@ from automl.jobs.folders import JobFolder
 from automl.jobs.job import Batch
 from automl.jobs.queue import JobQueue, JobRecord, State
 from automl.report.words import clean
+from automl.trials.run_directory import HISTORY, RUN_FILE
 from automl.trials.run_reader import RunReader
 from automl.watch.queue_view import view_queue
 from automl.watch.render import queue_fragment
@@ -87,10 +88,10 @@ class QueueSource(Source):
 
 def _run_folder(folder: JobFolder) -> Path | None:
     """Return the folder with the history of a job: its newest run directory, or the folder of its result."""
-    searches = [path for path in folder.work.glob("search-*") if (path / "run.json").is_file()]
+    searches = [path for path in folder.work.glob("search-*") if (path / RUN_FILE).is_file()]
     if searches:
-        return max(searches, key=lambda path: (path / "run.json").stat().st_mtime)
-    return folder.final if (folder.final / "history.jsonl").is_file() else None
+        return max(searches, key=lambda path: (path / RUN_FILE).stat().st_mtime)
+    return folder.final if (folder.final / HISTORY).is_file() else None
 
 
 def _state_of_job(record: JobRecord, reader: RunReader) -> RunState:

@@ -13,6 +13,7 @@ from automl.jobs.folders import JobFolder, host_of
 from automl.jobs.queue import JobRecord, State
 from automl.jobs.time_left import find_time_left
 from automl.report.words import clean, metric_words, rounded
+from automl.trials.run_directory import HISTORY
 
 _STATES = ("running", "failed", "queued", "cancelled", "finished", "withdrawn")  # in the order of the rows
 _ORDER = {state: place for place, state in enumerate(_STATES)}
@@ -123,7 +124,7 @@ def _row(record: JobRecord, seconds_left: float, results: Path) -> JobRow:
         test=_signed(result.get("test_score"), sign),
         reason=clean(record.reason.splitlines()[0]) if record.reason.strip() else "",
         has_report=(folder.final / "report.html").is_file(),
-        has_run=runs or (folder.final / "history.jsonl").is_file(),
+        has_run=runs or (folder.final / HISTORY).is_file(),
     )
 
 

@@ -165,14 +165,13 @@ def test_the_record_of_a_configuration_has_the_seconds_of_all_parts_of_its_train
     task = make_task("binary", n_rows=120, cv=2)
     c = configuration("lightgbm", task)
     directory = RunDirectory(tmp_path / "run")
-    directory.open(task, 0)
-    task.save(directory.folder)
     seconds = []
-    for share in (1 / 3, 1.0):
-        (result,) = evaluate(task, [Trial(c, fidelity=share)], Artifacts(directory.folder), 1, "cpu", None)
-        directory.append(result, 1.0)
-        seconds.append(result.folds[0].info["cpu_seconds"])
-    directory.close()
+    with directory.open(task, 0) as open_run:
+        task.save(directory.folder)
+        for share in (1 / 3, 1.0):
+            (result,) = evaluate(task, [Trial(c, fidelity=share)], Artifacts(directory.folder), 1, "cpu", None)
+            open_run.append(result, 1.0)
+            seconds.append(result.folds[0].info["cpu_seconds"])
     with MetaDatabase(tmp_path / "records.sqlite", writable=True) as database:
         assert add_run(directory.folder, "cancer", database) == 1
         known = database.results(tasks=("binary",))

@@ -20,7 +20,7 @@ from automl.search.endings import why_nothing
 from automl.trials.artifacts import Artifacts
 from automl.trials.disk_space import ResultRecorder, describe_full_disk, disk_errors, on_node
 from automl.trials.history import RunHistory
-from automl.trials.run_directory import RunDirectory
+from automl.trials.run_directory import OpenRun, RunDirectory
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from pipelines import catalog
 from pipelines.component import Component
@@ -131,7 +131,7 @@ def test_a_run_directory_that_becomes_read_only_ends_the_search_with_a_warning_a
     def refuse(directory, result, elapsed):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    monkeypatch.setattr(RunDirectory, "append", refuse)
+    monkeypatch.setattr(OpenRun, "append", refuse)
     clf = AutoMLClassifier(**FAST | {"max_trials": 2, "store": tmp_path / "run"}).fit(X, Y)
     assert clf.stop_reason_.startswith(f"ended early: the folder '{tmp_path / 'run'}' cannot be written to (")
     (text,) = [each for each in warnings(caplog) if "cannot be written to" in each]
@@ -201,13 +201,11 @@ def test_a_trial_that_fills_the_disk_leaves_no_half_file(tmp_path):
 
 def test_the_finished_folds_of_a_trial_that_fills_the_disk_are_kept_for_a_later_session(tmp_path):
     directory = RunDirectory(tmp_path)
-    directory.open(make_task(), seed=0)
     reason = describe_full_disk(OSError(errno.ENOSPC, "No space left on device"), tmp_path)
     folds = {0: FoldResult(0.2, 1.0, 0.1)}
-    ResultRecorder(tmp_path, directory).add(
-        TrialResult(Trial(tree(), (0, 1)), Status.CRASH, folds, 1.0, 0.0, reason), 1.0
-    )
-    directory.close()
+    result = TrialResult(Trial(tree(), (0, 1)), Status.CRASH, folds, 1.0, 0.0, reason)
+    with directory.open(make_task(), seed=0) as open_run:
+        ResultRecorder(tmp_path, open_run).add(result, 1.0)
     (kept,) = directory.read()
     assert (kept.trial, kept.status, kept.reason) == (Trial(tree(), (0,)), Status.OK, "")
     assert kept.folds == folds
