@@ -180,7 +180,8 @@ def row_hashes(X: Any, y: Array) -> list[int]:
         rows = (table.indices[a:b].tobytes() + table.data[a:b].tobytes() for a, b in zip(starts, starts[1:]))  # noqa: B905, RUF007
     else:
         rows = (row.tobytes() for row in np.ascontiguousarray(X, dtype=np.float64))
-    targets = np.ascontiguousarray(y, dtype=np.float64).reshape(len(y), -1)
+    targets = np.ascontiguousarray(y, dtype=np.float64)
+    targets = targets[:, None] if targets.ndim == 1 else targets
     return [hash((row, *target)) for row, target in zip(rows, targets.tolist(), strict=True)]
 
 

@@ -63,6 +63,17 @@ def test_rows_that_the_model_was_trained_on_are_noted_where_the_model_keeps_its_
     assert call("score", "model", "few.csv", *targets)[2] == ""
 
 
+def test_a_part_of_a_table_may_lack_all_labels_where_the_model_keeps_its_rows(call, table):
+    assert call("fit", "table.csv", "--target", "kind", "--scoring", "accuracy", "--rows", *QUICK)[0] == 0
+    table["kind"] = table["kind"].where(table.index < 20)
+    table.to_csv("labeled.csv", index=False)
+    code, _, err = call("score", "model", "labeled.csv", "--target", "kind", "--chunk-rows", 25)
+    assert (code, err.count("note: 20 of 20 rows were training rows")) == (0, 1)
+    table.iloc[20:].to_csv("none.csv", index=False)
+    code, _, err = call("score", "model", "none.csv", "--target", "kind")
+    assert (code, err.splitlines()[-1]) == (2, "automl: 'none.csv' holds no row with a known label")
+
+
 def test_an_expected_score_without_interval_is_valid_json_and_text(call, table):
     table.iloc[20:40].to_csv("few.csv", index=False)  # all are predicted right, also in cross-validation
     assert call("fit", "few.csv", "--target", "kind", "--scoring", "accuracy", *QUICK)[0] == 0
