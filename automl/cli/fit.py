@@ -31,6 +31,7 @@ from automl.cli.support import (
     messages_on_stderr,
     split_names,
     unsaved_if_interrupted,
+    within,
     write_message,
 )
 from automl.cli.training_rows import RowOptions, read_training_rows
@@ -260,11 +261,11 @@ def fit(
     ] = [],  # noqa: B006
     seed: Annotated[
         int | None,
-        typer.Option(min=0, max=MOST_SEED, help="Seed of all random numbers.", rich_help_panel=_SEARCH),
+        typer.Option(callback=within(0, MOST_SEED), help="Seed of all random numbers.", rich_help_panel=_SEARCH),
     ] = None,
     max_trials: Annotated[
         int | None,
-        typer.Option(min=1, help="Stop after this number of configurations.", rich_help_panel=_LIMITS),
+        typer.Option(callback=within(1), help="Stop after this number of configurations.", rich_help_panel=_LIMITS),
     ] = None,
     max_processor_seconds: Annotated[
         float | None,

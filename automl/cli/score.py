@@ -20,6 +20,7 @@ from automl.cli.support import (
     file_options,
     load_model,
     messages_on_stderr,
+    within,
     write_message,
 )
 from automl.cli.true_values import true_values
@@ -60,7 +61,9 @@ def score(
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object.")] = False,
     chunk_rows: Annotated[
         int | None,
-        typer.Option(min=1, help="Rows in memory at the same time.", show_default="50,000, fewer for wide tables"),
+        typer.Option(
+            callback=within(1), help="Rows in memory at the same time.", show_default="50,000, fewer for wide tables"
+        ),
     ] = None,
     encoding: Encoding = None,
     separator: Separator = None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import sys
 import warnings
@@ -134,6 +135,22 @@ POSITIVE_HELP = (
     "The class of interest of two classes, for scorers such as f1 and for the decision threshold. The default is the "
     "label 1, or the second class if no label is 1."
 )
+
+
+def within(least: int, most: float = math.inf) -> Callable[[int | None], int | None]:
+    """Return the check of an option that takes a whole number from ``least`` to ``most``.
+
+    The arguments ``min`` and ``max`` of typer would do the same, but they print the range beside the name in the help,
+    and cut the names of options there on terminals with 80 columns.
+    """
+
+    def check(value: int | None) -> int | None:
+        if value is not None and not least <= value <= most:
+            upper = "" if most == math.inf else f" and at most {most}"
+            raise typer.BadParameter(f"{value} is out of range: it must be at least {least}{upper}.")
+        return value
+
+    return check
 
 
 def file_options(encoding: str | None, separator: str | None, decimal: str | None, sheet: str | None) -> FileOptions:

@@ -15,10 +15,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.metrics import accuracy_score, r2_score
 
 import automl
+from automl.cli.main import app
 from automl.errors import InvalidInputError
 from automl.table_files.reading import read_table
 from automl.table_files.writing import write_table
@@ -176,6 +178,22 @@ def test_a_number_out_of_range_names_the_option_as_it_was_typed(call, command, o
     code, out, err = call(command, "table.csv", "--target", "target", option, value)
     assert (code, out) == (2, "")
     assert f"Invalid value for '{option}'" in err
+
+
+def test_the_help_of_no_command_cuts_a_word_on_a_narrow_terminal(call, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    cut = []
+    for command in commands_of(typer.main.get_command(app)):
+        _, out, _ = call(*command, "--help")
+        cut += [(*command, line) for line in out.splitlines() if "…" in line]
+    assert cut == []
+
+
+def commands_of(command, names=()):
+    """The words of each command, of groups of commands, too."""
+    yield names
+    for name, further in getattr(command, "commands", {}).items():
+        yield from commands_of(further, (*names, name))
 
 
 def test_an_error_leaves_no_traceback_in_the_shell(cancer):
