@@ -67,7 +67,7 @@ def advise(
         from automl.advice import advise as make_advice
         from automl.table_files.reading import read_table
 
-        options = file_options(encoding, separator, decimal, sheet)
+        options = file_options(encoding, separator, decimal, sheet, table)
         X, y = split_targets(read_table(table, options, target=[target]), [target], table, "--target")
         advice = make_advice(
             X,

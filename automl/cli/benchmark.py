@@ -129,7 +129,7 @@ def benchmark(
         task=task,
         n_jobs=n_jobs,
         verbose=verbose,
-        file=file_options(encoding, separator, decimal, sheet),
+        file=file_options(encoding, separator, decimal, sheet, *tables),
     )
     with messages_on_stderr(verbose):
         from automl.comparison.cross_validation import nested_cross_validate

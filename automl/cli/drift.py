@@ -56,7 +56,7 @@ def drift(
     Labels are not needed. The model keeps a sketch of each column, so that no training rows are needed either, except
     for the adversarial model.
     """
-    options = file_options(encoding, separator, decimal, sheet)
+    options = file_options(encoding, separator, decimal, sheet, table, train)
     with messages_on_stderr(1):
         estimator = load_model(model, for_prediction=True)
         new = _read(estimator, table, options)

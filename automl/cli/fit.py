@@ -381,7 +381,7 @@ def fit(
 
             check_place(out)
             _check_parameters(parameters, task)
-            file = file_options(encoding, separator, decimal, sheet)
+            file = file_options(encoding, separator, decimal, sheet, table, validation)
             about_rows = RowOptions(
                 target, task, ordered_classes, weight, groups, time, gap, validation, sensitive_features, cv
             )

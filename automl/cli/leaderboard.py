@@ -71,7 +71,7 @@ def leaderboard(
     from automl.expected_score import known_estimate
     from automl.table_files.writing import standard_output
 
-    options = file_options(encoding, separator, decimal, sheet)
+    options = file_options(encoding, separator, decimal, sheet, test)
     if test is None:
         check_needed("--test, a table with known labels", {"--target": target}, options)
     with messages_on_stderr(1):

@@ -72,7 +72,7 @@ def predict(
 
     The table may be larger than the memory. The predictions appear when all rows are predicted.
     """
-    options = file_options(encoding, separator, decimal, sheet)
+    options = file_options(encoding, separator, decimal, sheet, table)
     with messages_on_stderr(1):
         from automl.cli.chunks import ChunkedTable, show_rows
         from automl.table_files.writing import check_output, open_writer

@@ -55,7 +55,7 @@ def refit(
     if (train is None) != (not target):
         given, other = ("--target", "--train") if train is None else ("--train", "--target")
         raise InvalidInputError(f"{given} needs {other}: a table with new rows and the name of its target column")
-    options = file_options(encoding, separator, decimal, sheet)
+    options = file_options(encoding, separator, decimal, sheet, train)
     if train is None:
         check_needed("--train, a table with new rows", {"--time": time}, options)
     with messages_on_stderr(verbose):

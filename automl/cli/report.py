@@ -65,7 +65,7 @@ def report(
     sheet: Sheet = None,
 ) -> None:
     """Write a report about a saved model: one page that needs no network, or the same as Markdown or JSON."""
-    options = file_options(encoding, separator, decimal, sheet)
+    options = file_options(encoding, separator, decimal, sheet, train, test)
     if train is None and test is None:
         check_needed("--train or --test, a table with known labels", {"--target": target}, options)
     with messages_on_stderr(verbose):

@@ -76,7 +76,7 @@ def retune(
     The newest third of the new rows is held out for the comparison. Without --time, these are the last rows of the
     file. At last, the new model is trained on all rows.
     """
-    options = file_options(encoding, separator, decimal, sheet)
+    options = file_options(encoding, separator, decimal, sheet, table, old)
     if out is None:
         check_needed("--out, the folder in which the new model is saved", {"--rows": rows})
     with messages_on_stderr(verbose):

@@ -75,7 +75,7 @@ def score(
     The intervals come from bootstrap samples of the rows. The score that the model expected stands beside the metric
     that the search has optimized.
     """
-    options = file_options(encoding, separator, decimal, sheet)
+    options = file_options(encoding, separator, decimal, sheet, table)
     with messages_on_stderr(1):
         from automl.cli.metrics import evaluate
         from automl.cli.target_scores import score_targets

@@ -153,12 +153,30 @@ def within(least: int, most: float = math.inf) -> Callable[[int | None], int | N
     return check
 
 
-def file_options(encoding: str | None, separator: str | None, decimal: str | None, sheet: str | None) -> FileOptions:
-    """Return the options of a file with a table, as they were typed."""
-    from automl.table_files.text import FileOptions
+def file_options(
+    encoding: str | None, separator: str | None, decimal: str | None, sheet: str | None, *tables: Path | None
+) -> FileOptions:
+    """Return the options of the files with tables, as they were typed.
+
+    Parameters
+    ----------
+    *tables : Path or None
+        The files that the command reads with these options; None for a file that is not given.
+
+    Raises
+    ------
+    InvalidInputError
+        If an option has an impossible value, or no file has a format that the option is about.
+    """
+    from automl.table_files.text import DEFAULT_OPTIONS, FileOptions
 
     options = FileOptions(encoding, "\t" if separator == "\\t" else separator, decimal, sheet)
     options.check()
+    given = [path for path in tables if path is not None]
+    if given and options != DEFAULT_OPTIONS:
+        from automl.table_files.reading import check_formats
+
+        check_formats(options, given)
     return options
 
 

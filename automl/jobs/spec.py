@@ -218,8 +218,9 @@ def _tables(kind: Kind, keys: Mapping[str, Any], entry: str, folder: Path) -> It
         raise InvalidInputError(f"{entry}: gap needs time, the column with the time of each row")
     if "ordered_classes" in keys and keys.get("task") == "regression":
         raise InvalidInputError(f"{entry}: ordered_classes is for classes, not for numbers; remove one of the two keys")
-    _check_reading(kind, keys, entry)
+    further = [keys[key] for key in ("test", "validation") if key in keys]
     sources = _files(keys["path"], entry, folder) if kind == "path" else [str(keys[kind])]
+    _check_reading(kind, keys, entry, [folder / path for path in (*sources, *further)])
     if len(sources) > 1 and (single := [key for key in ("name", "test", "validation") if key in keys]):
         which = single[0]
         raise InvalidInputError(f"{entry}: {which} is for one table, but the pattern matches {len(sources)}; remove it")
@@ -246,15 +247,19 @@ def _list_of(names: str | list[str]) -> list[str]:
     return [names] if isinstance(names, str) else list(names)
 
 
-def _check_reading(kind: Kind, keys: Mapping[str, Any], entry: str) -> None:
-    """Check the keys that describe a file."""
+def _check_reading(kind: Kind, keys: Mapping[str, Any], entry: str, files: Sequence[Path]) -> None:
+    """Check the keys that describe the files."""
+    from automl.table_files.reading import check_formats
     from automl.table_files.text import FileOptions
 
     given = {key: str(keys[key]) for key in FILE_KEYS if key in keys}
     if given and kind != "path":
         raise InvalidInputError(f"{entry}: {min(given)} is for a file (path: ...); remove it")
     try:
-        FileOptions(**given).check()
+        options = FileOptions(**given)
+        options.check()
+        if given:
+            check_formats(options, files)
     except InvalidInputError as error:
         raise InvalidInputError(f"{entry}: {error}") from error
 

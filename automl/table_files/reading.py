@@ -149,6 +149,16 @@ def check_ending(path: Path) -> None:
     _kind(path)
 
 
+def check_formats(options: FileOptions, paths: Sequence[Path]) -> None:
+    """Raise an error for an option that does nothing, because it is about a format that none of the files has."""
+    kinds = {_kind(path) for path in paths}
+    shown = f"'{paths[0]}' is none" if len(paths) == 1 else "none of the files is one"
+    for name, value in vars(options).items():
+        formats, what = (EXCEL, "Excel files") if name == "sheet" else (SEPARATORS, "text files such as CSV files")
+        if value is not None and kinds.isdisjoint(formats):
+            raise InvalidInputError(f"--{name} is for {what}, but {shown}; leave it out")
+
+
 def _read(path: Path, kind: str, options: FileOptions, targets: set[str]) -> pd.DataFrame:
     if kind in SEPARATORS:
         dialect = find_dialect(path, SEPARATORS[kind], options)

@@ -58,6 +58,38 @@ def test_an_option_that_would_do_nothing_names_the_option_that_it_needs(call, co
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("fit t.csv --target y --out new --sheet 2", "--sheet is for Excel files, but 't.csv' is none"),
+        ("advise t.jsonl --target y --sheet 2", "--sheet is for Excel files, but 't.jsonl' is none"),
+        ("predict model t.parquet --sheet 2", "--sheet is for Excel files, but 't.parquet' is none"),
+        ("score model t.csv.gz --sheet 2", "--sheet is for Excel files, but 't.csv.gz' is none"),
+        ("report model --out r.html --test t.csv --sheet 2", "--sheet is for Excel files, but 't.csv' is none"),
+        ("leaderboard model --test t.csv --sheet 2", "--sheet is for Excel files, but 't.csv' is none"),
+        ("drift model t.csv --sheet 2", "--sheet is for Excel files, but 't.csv' is none"),
+        ("refit model --out new --train t.csv --target y --sheet 2", "--sheet is for Excel files, but 't.csv' is none"),
+        ("retune model t.csv --old u.csv --sheet 2", "--sheet is for Excel files, but none of the files is one"),
+        ("benchmark t.csv u.csv --target y --sheet 2", "--sheet is for Excel files, but none of the files is one"),
+        ("predict model . --separator ;", "--separator is for text files such as CSV files, but '.' is none"),
+        ("predict model t.xlsx --decimal ,", "--decimal is for text files such as CSV files, but 't.xlsx' is none"),
+        ("predict model t.feather --encoding utf-8", "--encoding is for text files such as CSV files, but "),
+    ],
+)
+def test_an_option_about_files_of_another_format_is_refused(call, tmp_path, monkeypatch, command, message):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = call(*command.split())
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.endswith("; leave it out\n")
+
+
+def test_an_option_about_one_of_two_files_is_used(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = call("fit", "t.csv", "--validation", "v.xlsx", "--target", "y", "--out", "new", "--sheet", "2")
+    assert (code, err) == (2, "automl: there is no file 't.csv'; check the path\n")
+
+
 def test_an_impossible_separator_without_a_table_is_refused(call):
     code, _, err = call("refit", "model", "--out", "new", "--separator", ";;;")
     assert code == 2

@@ -23,7 +23,7 @@ GOOD = [
     {},
     {"settings": {"quick": None}},
     {"name": "b", "results": "r", "store": "postgresql://u@h/d", "defaults": {"n_jobs": 2, "memory": 0.5}},
-    {"tables": [{"path": "a.csv", "target": "y", "sheet": 2, "separator": ";", "settings": ["default"]}]},
+    {"tables": [{"path": "a.csv", "target": "y", "encoding": "cp1252", "separator": ";", "settings": ["default"]}]},
     {"tables": [{"openml": 31, "priority": -3, "retries": 0}]},
     {"tables": [{"call": "m.n:f", "arguments": {"seed": 3}, "holdout": 0.25, "task": "regression"}]},
     {"settings": {"a": {"time_budget": None, "max_trials": 3, "include": ["ridge"], "cv": 5, "guard": 0.1}}},

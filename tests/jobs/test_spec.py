@@ -184,8 +184,8 @@ def test_a_missing_library_is_named(folder, library):
 
 def test_options_of_a_file_change_the_job_and_their_absence_does_not(folder):
     (plain,) = jobs()
-    (job,) = jobs(tables=[{"path": "a.csv", "target": "y", "separator": ",", "sheet": 2}])
-    assert job.table.reading == {"separator": ",", "sheet": "2"}
+    (job,) = jobs(tables=[{"path": "a.csv", "target": "y", "separator": ",", "encoding": "utf-8"}])
+    assert job.table.reading == {"separator": ",", "encoding": "utf-8"}
     assert job.id != plain.id
     assert Job.from_json(job.to_json()) == job
     (folder / "parts").mkdir()
@@ -193,5 +193,7 @@ def test_options_of_a_file_change_the_job_and_their_absence_does_not(folder):
     assert plain.id == "fd38065fab10"
     with pytest.raises(InvalidInputError, match="--separator must be one character"):
         jobs(tables=[{"path": "a.csv", "target": "y", "separator": "::"}])
+    with pytest.raises(InvalidInputError, match=r"--sheet is for Excel files, but '.*a\.csv' is none"):
+        jobs(tables=[{"path": "a.csv", "target": "y", "sheet": 2}])
     with pytest.raises(InvalidInputError, match="encoding is for a file"):
         jobs(tables=[{"openml": 31, "encoding": "utf-8"}])
