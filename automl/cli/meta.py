@@ -96,20 +96,21 @@ def build(
     from meta_db.store import MetaDatabase, MetaDatabaseError
     from metalearning.correction import fit_corrections
 
-    tables = _benchmark_tables(folder, openml_task or [], server)
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("tables", total=rounds * len(tables))
+    tables = _benchmark_tables(folder, openml_task or [])
+    protocol = MeasurementProtocol(max_rows=max_rows, cell_seconds=cell_seconds)
+    try:
+        with MetaDatabase(file, writable=True) as database:  # an error about this file comes before the downloads
+            tables += _openml_tables(openml_task or [], server)
+            console = Console(stderr=True)
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+            with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+                bar = progress.add_task("tables", total=rounds * len(tables))
 
-        def show(table: BenchmarkTable, number: int, done: int) -> None:
-            progress.update(bar, advance=1, description=f"round {number}: {table.name}")
-            if not console.is_terminal and done:
-                console.print(f"round {number}: {table.name}, {plural(done, 'result')}", highlight=False)
+                def show(table: BenchmarkTable, number: int, done: int) -> None:
+                    progress.update(bar, advance=1, description=f"round {number}: {table.name}")
+                    if not console.is_terminal and done:
+                        console.print(f"round {number}: {table.name}, {plural(done, 'result')}", highlight=False)
 
-        try:
-            with MetaDatabase(file, writable=True) as database:
-                protocol = MeasurementProtocol(max_rows=max_rows, cell_seconds=cell_seconds)
                 build_database(
                     tables,
                     database,
@@ -121,10 +122,10 @@ def build(
                 )
                 progress.update(bar, description="fitting corrections of seconds and memory")
                 fit_corrections(database)
-                database.compact()
-                contents = database.info()
-        except MetaDatabaseError as error:
-            raise InvalidInputError(f"{error}; choose another file with --file") from error
+            database.compact()
+            contents = database.info()
+    except MetaDatabaseError as error:
+        raise InvalidInputError(f"{error}; choose another file with --file") from error
     _show(contents)
 
 
@@ -223,11 +224,13 @@ def publish(
     from automl.meta.openml_run import find_best, publish_best
     from automl.trials.run_reader import RunReader
     from meta_db.exchange.client import Connection, OpenMLError
-    from meta_db.exchange.task import fetch_task
+    from meta_db.exchange.task import check_key, fetch_task
 
     RunReader(run)  # an error about another folder comes before the download
     try:
         with Connection(server, api_key).open() as client:
+            if yes:
+                check_key()
             table = fetch_task(client, openml_task)
             if yes:
                 number = publish_best(client, run, table)
@@ -242,24 +245,28 @@ def publish(
     )
 
 
-def _benchmark_tables(folder: Path | None, tasks: Sequence[int], server: str | None) -> list[BenchmarkTable]:
-    """Return the tables to measure on."""
+def _benchmark_tables(folder: Path | None, tasks: Sequence[int]) -> list[BenchmarkTable]:
+    """Return the tables of a folder, after a check that there is something to measure on."""
     from automl.meta.build import read_benchmark_tables
 
     if folder is None and not tasks:
         raise InvalidInputError("nothing to measure on; give a folder of tables, or at least one --openml-task")
-    tables = [] if folder is None else read_benchmark_tables(folder)
-    if tasks:
-        from automl.meta.openml_run import as_benchmark_table
-        from meta_db.exchange.client import Connection, OpenMLError
-        from meta_db.exchange.task import fetch_task
+    return [] if folder is None else read_benchmark_tables(folder)
 
-        try:
-            with Connection(server).open() as client:
-                tables += [as_benchmark_table(fetch_task(client, number)) for number in tasks]
-        except OpenMLError as error:
-            raise InvalidInputError(str(error)) from error
-    return tables
+
+def _openml_tables(tasks: Sequence[int], server: str | None) -> list[BenchmarkTable]:
+    """Return OpenML tasks as tables to measure on."""
+    if not tasks:
+        return []
+    from automl.meta.openml_run import as_benchmark_table
+    from meta_db.exchange.client import Connection, OpenMLError
+    from meta_db.exchange.task import fetch_task
+
+    try:
+        with Connection(server).open() as client:
+            return [as_benchmark_table(fetch_task(client, number)) for number in tasks]
+    except OpenMLError as error:
+        raise InvalidInputError(str(error)) from error
 
 
 def _show(contents: dict[str, object]) -> None:

@@ -78,6 +78,15 @@ def _read_splits(
     return places, folds
 
 
+def check_key() -> None:
+    """Raise an error if the open connection has no key, which publishing needs."""
+    if not openml.config.apikey:
+        raise OpenMLError(
+            "publishing needs your OpenML key, which your OpenML account's page shows;"
+            " give it as --api-key or in the environment variable OPENML_APIKEY"
+        )
+
+
 def publish(
     client: OpenMLClient,
     table: TaskTable,
@@ -110,11 +119,7 @@ def publish(
     OpenMLError
         If there is no key, the classes differ from those of the task, or the server refuses the run.
     """
-    if not openml.config.apikey:
-        raise OpenMLError(
-            "publishing needs your OpenML key, which your OpenML account's page shows;"
-            " give it as --api-key or in the environment variable OPENML_APIKEY"
-        )
+    check_key()
     what = f"run on task {table.number}"
     task = client.task(table.number)
     content = _prediction_rows(task, table, predictions, _labels(table, classes))

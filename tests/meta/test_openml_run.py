@@ -154,6 +154,25 @@ def test_the_command_measures_openml_tasks(server, folder, monkeypatch):
     assert server.count("/splits/5") == 1
 
 
+def test_a_wrong_file_is_an_error_before_the_download(server, folder):
+    path = folder / "notes.txt"
+    path.write_text("no database" * 100)
+    server.asked.clear()
+    arguments = ["build", "--openml-task", "50", "--server", server.address, "--file", str(path)]
+    with pytest.raises(InvalidInputError, match=r"notes\.txt' cannot be used.*; choose another file with --file"):
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert not server.asked
+
+
+def test_a_missing_key_is_an_error_before_the_download(server, run, monkeypatch):
+    monkeypatch.setattr(openml.config, "apikey", "")
+    server.asked.clear()
+    arguments = ["publish", str(run), "--openml-task", "50", "--server", server.address, "--yes"]
+    with pytest.raises(InvalidInputError, match="needs your OpenML key"):
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert not server.asked
+
+
 @pytest.mark.parametrize("wrong", [{"retries": 0}, {"cache": 5}])
 def test_a_connection_that_cannot_be_opened_leaves_the_client_s_configuration_as_it_was(wrong):
     before = openml.config.get_config_as_dict()
