@@ -10,7 +10,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automl.errors import InvalidInputError
+from automl.errors import InvalidInputError, check_names
 from automl.execute.machine import available_cpus, available_memory, count_workers
 from automl.jobs.folders import LockedError, lock, summarize, write_summary
 from automl.jobs.job import Batch, Resources
@@ -198,23 +198,28 @@ def open_batch(place: str, name: str | None = None, read_only: bool = False) -> 
     InvalidInputError
         If the queue or the batch does not exist, or if the queue has several batches and no name is given.
     """
-    described = None
+    described, given = None, name
     if place.lower().endswith((".yaml", ".yml")):
         described = read_batch(place, with_jobs=False)
-        place, name = described.queue, described.name
+        place, name = described.queue, given or described.name
     if "://" not in place and not Path(place).is_file():
         raise InvalidInputError(f"there is no queue '{place}'; 'automl jobs run' creates it")
     with open_queue(place, read_only) as queue:
         batches = queue.batches()
+        if not batches:
+            raise InvalidInputError(f"the queue '{place}' has no batch; 'automl jobs run' adds one")
+        if given is not None:
+            check_names("--batch", given, batches)
         if name is None and len(batches) == 1:
             name = next(iter(batches))
-        if name is None or name not in batches:
-            raise InvalidInputError(
-                f"--batch: the queue has the batches {', '.join(map(repr, sorted(batches)))}; name one of them"
-                if batches
-                else f"the queue '{place}' has no batch; 'automl jobs run' adds one"
-            )
-        folder, results = batches[name] if described is None else (described.folder, described.results)
+        listed = ", ".join(map(repr, sorted(batches)))
+        if name is None:
+            raise InvalidInputError(f"--batch: the queue has the batches {listed}; name one of them")
+        if name not in batches:
+            raise InvalidInputError(f"the queue has no batch '{name}', only {listed}; 'automl jobs run' adds it")
+        folder, results = batches[name]
+        if described is not None and name == described.name:
+            folder, results = described.folder, described.results
         yield queue, Batch(name, folder, place, results)
 
 

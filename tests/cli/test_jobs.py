@@ -103,7 +103,14 @@ def test_a_queue_with_two_batches_needs_the_name_of_one(shell, tmp_path):
     assert shell("run", "more.yaml", "--verbose", "0")[0] == 0
     code, _, err = shell("status", "results/jobs.sqlite")
     assert (code, err) == (2, "automl: --batch: the queue has the batches 'jobs', 'more'; name one of them\n")
-    assert shell("status", "results/jobs.sqlite", "--batch", "more")[1] == "1 job: 1 finished\n"
+    for place in ("jobs.yaml", "results/jobs.sqlite"):
+        assert shell("status", place, "--batch", "more")[1] == "1 job: 1 finished\n"
+        for command in ("status", "results", "resume"):
+            code, out, err = shell(command, place, "--batch", "mor")
+            assert (code, out, err) == (2, "", "automl: --batch: 'mor' is unknown; did you mean 'more'?\n")
+    (tmp_path / "new.yaml").write_text(yaml.safe_dump(batch))
+    code, _, err = shell("status", "new.yaml")
+    assert (code, err) == (2, "automl: the queue has no batch 'new', only 'jobs', 'more'; 'automl jobs run' adds it\n")
     code, _, err = shell("cancel", "jobs.yaml", "table-dummy-00000000")
     assert (code, "there is no job 'table-dummy-00000000'" in err) == (2, True)
 
