@@ -22,7 +22,7 @@ from automl.task.metrics import clip_predictions
 from automl.task.task import ALL_ROWS, Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.disk_space import describe_full_disk
-from automl.trials.trial import CONTINUED, ITERATIONS, FoldResult, Status, Trial, TrialResult
+from automl.trials.trial import FoldInfo, FoldResult, Status, Trial, TrialResult
 from metalearning.correction import SECONDS
 from pipelines.build import build_pipeline, fit_models_together, fit_preprocessing, fits_together
 from pipelines.catalog import get_component
@@ -292,7 +292,7 @@ def _score(run: _Run, fit: _Fit, model: Pipeline, seconds: tuple[float, float]) 
         n_bytes = artifacts.model_bytes(trial.configuration, fold)
         _check_size(task, n_bytes)
         _write_holdout_predictions(task, trial, fold, model, artifacts)
-    info: dict[str, Any] = {"cpu_seconds": seconds[1]}
+    info: FoldInfo = {"cpu_seconds": seconds[1]}
     row = task.X[scored[:1]]
     if scores := recorded_scores(
         task, scored, predictions, n_bytes, lambda: predict(model, row, task.traits.n_columns)
@@ -301,22 +301,22 @@ def _score(run: _Run, fit: _Fit, model: Pipeline, seconds: tuple[float, float]) 
     if (counts := fold_group_counts(task, scored, predictions)) is not None:
         info["group_counts"] = counts.tolist()
     if (grown := run.meter.grown()) is not None:
-        info["memory"] = grown  # MiB, of all fits of the trial so far
+        info["memory"] = grown
     info |= _facts_of_training(model[-1], fit.n_rows, fit.own)
     return FoldResult(loss, seconds[0], predict_seconds, info)
 
 
-def _facts_of_training(model: Any, sample: int | None, own: FoldPart | None) -> dict[str, Any]:
+def _facts_of_training(model: Any, sample: int | None, own: FoldPart | None) -> FoldInfo:
     """Return what a result says about the training of its model."""
-    info: dict[str, Any] = {}
+    info: FoldInfo = {}
     if sample is not None:
         info["training_rows"] = sample
     if own is not None and own.part.share < 1:
-        info[ITERATIONS] = own.part.share
+        info["iterations"] = own.part.share
     if own is not None and own.part.goes_on:
-        info[CONTINUED] = True
+        info["continued"] = True
     if getattr(model, "cut_", False):
-        info["cut"] = True  # the time limit has ended the training before it had converged
+        info["cut"] = True
     iterations = getattr(model, "n_iter_", None)
     if iterations is not None and np.size(iterations):
         info["n_iter"] = int(np.max(iterations))

@@ -71,7 +71,7 @@ def record_evaluation(task: Task, evaluation: Evaluation, artifacts: Artifacts, 
         status=evaluation.status,
         scores=_scores(task, predictions),
         reason=evaluation.reason,
-        fit_seconds=_mean(folds, "cpu_seconds"),
+        fit_seconds=float(np.mean([r.info.get("cpu_seconds", r.fit_seconds) for r in folds.values()])),
         predict_seconds=float(np.mean([r.predict_seconds for r in folds.values()])),
         peak_memory=peak_memory,
         own_memory=max(memory, default=None),
@@ -154,7 +154,7 @@ def _added_up(parts: Sequence[FoldResult]) -> FoldResult:
     """Return the last part of a training with the seconds of all parts."""
     if len(parts) == 1:
         return parts[0]
-    last, info = parts[-1], dict(parts[-1].info)
+    last, info = parts[-1], parts[-1].info.copy()
     if "cpu_seconds" in info:
         info["cpu_seconds"] = sum(part.info.get("cpu_seconds", part.fit_seconds) for part in parts)
     return replace(last, fit_seconds=sum(part.fit_seconds for part in parts), info=info)
@@ -169,11 +169,6 @@ def _scores(task: Task, predictions: Mapping[int, NDArray[np.float32]]) -> dict[
             for fold, (_, scored) in enumerate(task.folds)
         ]
     return found
-
-
-def _mean(folds: Mapping[int, FoldResult], name: str) -> float:
-    """Return the mean over folds of a value that the worker noted, or of the wall clock if an older run has none."""
-    return float(np.mean([r.info.get(name, r.fit_seconds) for r in folds.values()]))
 
 
 def _sample(task: Task, parts: Mapping[int, NDArray[np.float32]]) -> bytes:

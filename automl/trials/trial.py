@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
-from typing import Any
+from typing import Final, TypedDict
 
 from pipelines.configuration import Configuration
 
-# Names of facts in `FoldResult.info`: a trial has trained up to a share of the iterations, not on a share of the rows;
-# and it has gone on with the training of an earlier trial.
-ITERATIONS, CONTINUED = "iterations", "continued"
+# Names of facts in `FoldInfo`, for tests whether they are there.
+ITERATIONS: Final = "iterations"
+CONTINUED: Final = "continued"
 
 
 class Status(StrEnum):
@@ -73,6 +72,47 @@ class Trial:
     fidelity: float = 1.0
 
 
+class FoldInfo(TypedDict, total=False):
+    """Facts about the fit of a fold beside its result. A fact that does not apply is not there.
+
+    Attributes
+    ----------
+    cpu_seconds : float
+        Processor seconds of the training.
+    memory : float
+        MiB by which all fits of the trial so far have made the worker grow.
+    scores : dict of str to float
+        Scores of further metrics, and other objectives of the search, by name.
+    group_counts : list of list of list of float
+        Counts of shape (n_groups, 2, 2), see `automl.task.sensitive.group_counts`.
+    training_rows : int
+        Number of the training rows, where they are a part of those of the fold.
+    iterations : float
+        Share of the iterations up to which the trial has trained, below 1. Without it, a fidelity below 1 is a share of
+        the rows.
+    continued : bool
+        True where the trial has gone on with the training of an earlier trial.
+    cut : bool
+        True where the time limit has ended the training before it had converged.
+    n_iter : int
+        Iterations of the training.
+    full_rounds, learning_rate : int, float
+        Rounds of boosting that a training on all rows takes, and their mean learning rate.
+    """
+
+    cpu_seconds: float
+    memory: float
+    scores: dict[str, float]
+    group_counts: list[list[list[float]]]
+    training_rows: int
+    iterations: float
+    continued: bool
+    cut: bool
+    n_iter: int
+    full_rounds: int
+    learning_rate: float
+
+
 @dataclass(frozen=True)
 class FoldResult:
     """The result of a trial on one fold.
@@ -83,7 +123,7 @@ class FoldResult:
         Loss on the scored rows; lower is better.
     fit_seconds, predict_seconds : float
         Wall-clock seconds.
-    info : mapping, optional
+    info : FoldInfo, optional
         Further facts by name, for example the iterations of the training.
 
     Examples
@@ -96,7 +136,7 @@ class FoldResult:
     loss: float
     fit_seconds: float
     predict_seconds: float
-    info: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    info: FoldInfo = field(default_factory=FoldInfo)
 
 
 @dataclass(frozen=True)
