@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.losses import LOG_LINK, SQUARED_ERROR, percentage_weights
 from pipelines.models._target import as_values
+from pipelines.steps.training_facts import take_training_facts
 from pipelines.weights import weighted_rows
 
 Array = NDArray[Any]
@@ -152,9 +153,7 @@ class TargetRegressor(RegressorMixin, BaseEstimator):
 
     def finish(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> Self:
         """Take over the number of rounds of the fitted regressor, and compute the factor of the predictions."""
-        for name in ("n_iter_", "full_rounds_", "mean_learning_rate_", "cut_"):
-            if hasattr(self.regressor_, name):
-                setattr(self, name, getattr(self.regressor_, name))
+        take_training_facts(self, self.regressor_)
         if self.correct_mean and self.transform.startswith("log"):
             target = np.asarray(y, dtype=np.float64)
             weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
