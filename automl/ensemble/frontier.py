@@ -18,12 +18,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automl.ensemble.cost import PredictionCost, prediction_cost
-from automl.ensemble.estimate import LEVEL, OF_SMALLER_ENSEMBLE, Estimate, shows_spread
+from automl.ensemble.estimate import LEVEL, OF_SMALLER_ENSEMBLE, Estimate
 from automl.ensemble.finishing import finished
-from automl.ensemble.jackknife import draw_groups, jackknife_error
 from automl.ensemble.loading import ModelLoader
 from automl.ensemble.objectives import pareto_candidates
 from automl.ensemble.prediction import PredictionPlan
+from automl.ensemble.score_interval import score_with_interval
 from automl.ensemble.scored_rows import sample_scored
 from automl.ensemble.selection import Ensemble, FoldBag, Member
 from automl.errors import InvalidInputError
@@ -46,9 +46,7 @@ _MAX_ROWS = 4_000
 _MAX_EXTRAS = 3  # candidates that are not in the ensemble
 _MAX_EXTRA_BYTES = 2**22  # of all models of such a candidate
 _MAX_ENTRIES = 10
-_GROUPS = 20  # groups of rows of the jackknife
 _INTERVAL_SECONDS = 30.0  # after which no further interval is computed; only a slow scorer of the user needs as long
-_Z = 1.96  # standard errors to each end of an interval that holds 95 %
 _MANY = 10_000  # rows of a large table
 
 
@@ -302,21 +300,8 @@ def _scores(
     """Return the score of an ensemble, and the ends of its interval."""
     if time.monotonic() > deadline:
         return float("-inf"), float("nan"), float("nan")
-    units = np.arange(len(record.y)) if record.units is None else record.units
-    groups = draw_groups(units, _GROUPS, np.random.default_rng(record.random_state))
-    p, target = _mean(record, weights), record.target
-    score = -target.loss(p)
-    losses = np.full(groups.max() + 1, np.nan)
-    for group in range(len(losses)):
-        if time.monotonic() > intervals_end:
-            return score, float("nan"), float("nan")
-        others = np.flatnonzero(groups != group)
-        losses[group] = target.take(others).loss(p[others])
-    known = losses[np.isfinite(losses)]
-    if not shows_spread(known, units, record.sample_weight):
-        return score, float("nan"), float("nan")
-    error = jackknife_error(known)
-    return score, *record.metric.clip(score - _Z * error, score + _Z * error)
+    p = _mean(record, weights)
+    return score_with_interval(record.target, p, record.units, record.random_state, intervals_end)
 
 
 def _entry(

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from automl.ensemble.estimate import shows_spread
+from automl.ensemble.estimate import LEVEL
 from automl.ensemble.fitted_model import FittedModel
-from automl.ensemble.jackknife import draw_groups, jackknife_error
 from automl.ensemble.missing import order_of_rows, why_missing
+from automl.ensemble.score_interval import score_with_interval
 from automl.ensemble.threshold import apply_decision
 from automl.explain.predictions import Predicted, out_of_fold_rows, quantiles_by_other_rows, with_weight
 from automl.fitted.one_target import OneTarget, each_target, layout_of
@@ -32,9 +32,6 @@ from pipelines.quantiles import pinball_losses
 
 Array = NDArray[Any]
 
-_GROUPS = 20  # groups of rows of the jackknife
-_Z = 1.96  # standard errors to each end of an interval that holds 95 %
-_LEVEL = 0.95
 _MAX_TARGETS = 8  # with a part of their own
 
 
@@ -208,14 +205,7 @@ def _score(rows: Predicted, metric: Metric, estimator: FittedModel | OneTarget) 
     """Return the score of the metric of the search, with a jackknife interval over groups of rows."""
     target = ScoredTarget(rows.y, metric, rows.sample_weight)
     p = apply_decision(rows.predictions, estimator._ensemble.decision_weights, target)
-    whole = target.loss(p)
-    if not np.isfinite(whole):
+    score, low, high = score_with_interval(target, p, rows.units, random_state=0)
+    if not np.isfinite(score):
         return None
-    units = np.arange(len(rows.y)) if rows.units is None else rows.units
-    groups = draw_groups(units, _GROUPS, np.random.default_rng(0))
-    parts = [np.flatnonzero(groups != group) for group in range(groups.max() + 1)]
-    losses = np.array([target.take(part).loss(p[part]) for part in parts])
-    known = losses[np.isfinite(losses)]
-    error = jackknife_error(known) if shows_spread(known, units, rows.sample_weight) else np.nan
-    low, high = metric.clip(-whole - _Z * error, -whole + _Z * error)
-    return interval(-whole, low, high, _LEVEL, metric_words(metric.name).sign)
+    return interval(score, low, high, LEVEL, metric_words(metric.name).sign)
