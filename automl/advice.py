@@ -270,8 +270,15 @@ def advise(
     budgets = []
     for factor in _LONGER:
         search = plan.simulate(factor * time_budget, min(begins, 0.5 * time_budget))
-        counts = search.n_configurations, search.n_trials, search.n_fits
-        budgets.append(BudgetAdvice(factor * time_budget, *counts, _closeness(start.posterior, search.tried)))
+        budgets.append(
+            BudgetAdvice(
+                seconds=factor * time_budget,
+                n_configurations=search.n_configurations,
+                n_trials=search.n_trials,
+                n_fits=search.n_fits,
+                closeness=_closeness(start.posterior, search.tried),
+            )
+        )
     kinds = Counter(column.kind for column in prepared.reader.columns_)
     return Advice(
         n_rows=found.traits.n_rows,

@@ -279,7 +279,18 @@ def nested_cross_validate(
         raise InvalidInputError(f"store must be a path, as a string or a Path; got {store!r}")
     fold_store = None if store is None else FoldStore(Path(store))
     seed = _seed(random_state, fold_store)
-    request = Request(estimators, X, y, outer_cv, scoring, groups, sample_weight, positive_label, time, gap)
+    request = Request(
+        estimators,
+        X,
+        y,
+        outer_cv=outer_cv,
+        scoring=scoring,
+        groups=groups,
+        sample_weight=sample_weight,
+        positive_label=positive_label,
+        time=time,
+        gap=gap,
+    )
     plan = plan_comparison(request, seed)
     handler = attach_handler(verbose) if verbose > 0 else None
     try:

@@ -146,8 +146,7 @@ class ModelLoader:
         try:
             deadline = time.monotonic() + self._budget.part(_CHOICE_SHARE)
             cost = typical_cost(self._task, measured=True)
-            known = (self._artifacts, self._task, self._size, deadline, self._random_state, cost)
-            members = choose_members(sets, *known)
+            members = choose_members(sets, self._artifacts, self._task, self._size, deadline, self._random_state, cost)
             if not members:
                 return
             self._on_members(members)

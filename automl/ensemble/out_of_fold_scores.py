@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,8 +142,8 @@ def collect_scores(
         return None
     numbers, rows = numbers[done], rows[done]
     units = rows if task.groups is None else task.groups[rows]
-    known = (task.y[rows], numbers, units, task.weights(rows), rows, random_state, note)
-    return _records(task.traits.targets, np.concatenate(means), np.concatenate(spreads), *known)
+    facts = _RowFacts(numbers, units, task.weights(rows), rows, random_state, note)
+    return _records(task.traits.targets, np.concatenate(means), np.concatenate(spreads), task.y[rows], facts)
 
 
 def scores_of_run(trials: FinishedTrials, ensemble: Ensemble, deadline: float = float("inf")) -> Records | None:
@@ -203,8 +203,8 @@ def scores_of_frontier(record: FrontierRecord, ensemble: Ensemble) -> Records | 
     rows = None if record.rows is None else record.rows[kept]
     folds = set(np.unique(record.folds).tolist())
     note = "" if all(folds <= set(bag.folds) for bag in ensemble.bags) else OF_FEWER_MODELS
-    known = (record.y[kept], record.folds[kept], record.units[kept], weight, rows, record.random_state, note)
-    return _records(ensemble.targets, ensemble.finish(mean), spread, *known)
+    facts = _RowFacts(record.folds[kept], record.units[kept], weight, rows, record.random_state, note)
+    return _records(ensemble.targets, ensemble.finish(mean), spread, record.y[kept], facts)
 
 
 def _usable_folds(members: Mapping[Configuration, tuple[float, Collection[int]]], n_folds: int) -> list[int]:
@@ -223,35 +223,37 @@ def _mean_and_spread(each: Sequence[Array], weights: Sequence[float], n_classes:
     return mean, np.sqrt(np.asarray(sum(share * (p - mean) ** 2 for share, p in zip(shares, each, strict=True))))
 
 
-def _records(layout: TargetLayout | None, mean: Array, spread: Array, y: Array, *known: Any) -> Records:
-    """Return the record of each target; `known` are further arguments of `_record`."""
+class _RowFacts(NamedTuple):
+    """What is known about some rows beside their predictions, the same for all targets; see `ConformalRecord`."""
+
+    folds: Array
+    units: Array
+    weights: Array | None
+    rows: Array | None
+    random_state: int
+    note: str
+
+
+def _records(layout: TargetLayout | None, mean: Array, spread: Array, y: Array, facts: _RowFacts) -> Records:
+    """Return the record of each target."""
     if layout is None:
-        return (_record(mean, spread, y, *known),)
+        return (_record(mean, spread, y, facts),)
     spreads = [spread] * layout.n_targets if layout.is_classification else spread.T
     parts = zip(layout.blocks(mean), spreads, y.T, strict=True)
-    return tuple(_record(block, own, target, *known) for block, own, target in parts)
+    return tuple(_record(block, own, target, facts) for block, own, target in parts)
 
 
-def _record(
-    mean: Array,
-    spread: Array,
-    y: Array,
-    folds: Array,
-    units: Array,
-    weights: Array | None,
-    rows: Array | None,
-    random_state: int,
-    note: str,
-) -> ConformalRecord:
-    units = np.unique(units, return_inverse=True)[1].astype(np.int32)
-    rows = None if rows is None else rows.astype(np.int32)
-    folds = folds.astype(np.int32)
+def _record(mean: Array, spread: Array, y: Array, facts: _RowFacts) -> ConformalRecord:
+    units = np.unique(facts.units, return_inverse=True)[1].astype(np.int32)
+    rows = None if facts.rows is None else facts.rows.astype(np.int32)
+    folds = facts.folds.astype(np.int32)
     if mean.ndim == 1:
-        scores = Scores(np.abs(y - mean), folds, units, weights)
-        return ConformalRecord(scores, mean, spread, rows, random_state, note)
+        scores = Scores(np.abs(y - mean), folds, units, facts.weights)
+        return ConformalRecord(scores, mean, spread, rows, facts.random_state, facts.note)
     codes = y.astype(np.int32)
     own = mass_before(mean)[np.arange(len(codes)), codes]
-    return ConformalRecord(Scores(own, folds, units, weights, codes), None, None, None, random_state, note)
+    scores = Scores(own, folds, units, facts.weights, codes)
+    return ConformalRecord(scores, None, None, None, facts.random_state, facts.note)
 
 
 def _fold_means(record: ConformalRecord, ensemble: Ensemble, X: Any) -> tuple[Array, list[Array], Array]:

@@ -234,8 +234,8 @@ def select_members(trials: FinishedTrials, size: int, seconds: float, cost: Cost
     """
     deadline = time.monotonic() + seconds
     history, task = trials.history, trials.task
-    known = trials.artifacts, task, size, deadline, trials.random_state, cost
-    members = choose_members(candidate_sets(history, task), *known)
+    sets = candidate_sets(history, task)
+    members = choose_members(sets, trials.artifacts, task, size, deadline, trials.random_state, cost)
     if members:
         return members
     # Parallel trials may have finished a later fold before the first; then the best configuration is chosen alone.

@@ -399,9 +399,17 @@ def evaluate(
         if run.failed:
             break
     seconds = (time.perf_counter() - start) / len(trials)
-    shares = (processor_seconds() - busy_before) / len(trials), run.gpu_seconds / len(trials)
+    busy, on_gpu_seconds = (processor_seconds() - busy_before) / len(trials), run.gpu_seconds / len(trials)
     return [
-        TrialResult(trial, status, run.done[number], seconds, 0.0, reason, True, *shares)
+        TrialResult(
+            trial,
+            status,
+            run.done[number],
+            seconds,
+            reason=reason,
+            processor_seconds=busy,
+            gpu_seconds=on_gpu_seconds,
+        )
         for number, trial in enumerate(trials)
         for status, reason in [run.failed.get(number, (Status.OK, ""))]
     ]
@@ -421,14 +429,14 @@ def _plan_fits(run: _Run, group: Sequence[tuple[int, int]], time_limit: float | 
         own = open_part(run.artifacts, trial, fold)
         context = FitContext(
             run.task.traits,
-            trial.seed + max(0, fold),
-            run.n_threads,
-            time_limit,
-            run.device,
-            trial.rounds,
-            trial.learning_rate,
-            _n_rows_to_predict(run.task, fold),
-            None if own is None else own.part,
+            random_state=trial.seed + max(0, fold),
+            n_threads=run.n_threads,
+            time_limit=time_limit,
+            device=run.device,
+            rounds=trial.rounds,
+            learning_rate=trial.learning_rate,
+            n_rows_to_predict=_n_rows_to_predict(run.task, fold),
+            part=None if own is None else own.part,
         )
         fits.append(_Fit(trial, number, fold, own, context))
     return fits

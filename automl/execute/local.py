@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
@@ -76,12 +77,19 @@ class _Job:
         processor = None
         if self.busy is not None and self.busy_before is not None:
             processor = (self.busy - self.busy_before) / len(self.trials)
-        common = share, self.peak, reason, True, processor, share if self.on_gpu else 0.0
         folds: list[dict[int, FoldResult]] = [{} for _ in self.trials]
         for number, fold, result in self.finished:
             folds[number][fold] = result
-        results = zip(self.trials, folds, strict=True)
-        self.future.set_result([TrialResult(trial, status, own, *common) for trial, own in results])
+        failed = partial(
+            TrialResult,
+            status=status,
+            seconds=share,
+            peak_memory=self.peak,
+            reason=reason,
+            processor_seconds=processor,
+            gpu_seconds=share if self.on_gpu else 0.0,
+        )
+        self.future.set_result([failed(trial, folds=own) for trial, own in zip(self.trials, folds, strict=True)])
 
 
 class _Worker:

@@ -37,8 +37,8 @@ def recorded_scores(
     predict_row : callable
         Lets the fold model predict a single row.
     """
-    known = (task.y[scored], predictions, task.weights(scored))
-    values = {metric.name: score_or_nan(metric, *known) for metric in task.recorded_metrics}
+    y, weights = task.y[scored], task.weights(scored)
+    values = {metric.name: score_or_nan(metric, y, predictions, weights) for metric in task.recorded_metrics}
     if MILLISECONDS in task.objectives:
         values[MILLISECONDS] = _milliseconds(predict_row)
     if MEGABYTES in task.objectives:

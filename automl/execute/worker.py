@@ -57,10 +57,9 @@ def main(connection: Connection, folder: str, n_threads: int, device: str, own_s
                 connection.send([TrialResult(t, Status.CRASH, {}, 0.0, reason=reason, started=False) for t in trials])
                 continue
             connection.send(None)  # the clock of the time limit starts now
-            on_fitted = partial(connection.send, FITTED)
-            reports = on_fitted, connection.send
-            limit = limit_before(time_limit, end)
-            connection.send(evaluate(task, trials, artifacts, n_threads, device, limit, *reports))
+            limit, on_fitted = limit_before(time_limit, end), partial(connection.send, FITTED)
+            results = evaluate(task, trials, artifacts, n_threads, device, limit, on_fitted, connection.send)
+            connection.send(results)
 
 
 def limit_before(time_limit: float | None, end: float) -> float | None:

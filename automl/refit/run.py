@@ -247,8 +247,14 @@ def _on_new_rows(estimator: RefitModel, data: TrainingData) -> RefitModel:
         logger.warning(note)
     new._fold_bags, new._conformal = trained.fold_bags, trained.conformal
     new._refit_facts, new._estimate = trained.facts, trained.estimate
-    facts = len(task.y), trained.n_models, 0.0, task.metric.name
-    new.refit_report_ = RefitReport(*facts, trained.scores, tuple(notes))
+    new.refit_report_ = RefitReport(
+        n_rows=len(task.y),
+        n_models=trained.n_models,
+        seconds=0.0,
+        metric=task.metric.name,
+        scores=trained.scores,
+        notes=tuple(notes),
+    )
     return new
 
 

@@ -111,8 +111,7 @@ def build_ensemble(outcome: SearchOutcome, n_workers: int) -> tuple[Ensemble, fl
     bags = outcome.loader.load(members, started + _LOADING_ENDS * left)
     n_threads = n_workers if n_workers < available_cpus() else None
     ensemble = Ensemble.of_task(bags, task, n_threads)
-    ends = started + _DECISION_ENDS * left, 0.05 * left
-    ensemble = finish_ensemble(trials, ensemble, *ends)
+    ensemble = finish_ensemble(trials, ensemble, started + _DECISION_ENDS * left, least_seconds=0.05 * left)
     return ensemble, started + _COLLECTION_ENDS * left
 
 

@@ -28,7 +28,7 @@ from automl.plurals import plural
 from automl.run.all_rows import reserve_seconds, reserved_share, train_members, with_stored_models
 from automl.run.callbacks import CallbackTasks, leading_ensemble
 from automl.run.conclusion import RunResult, SearchOutcome, build_ensemble, conclude, estimate_of
-from automl.run.search_setup import SearchSetup, make_limits, make_searcher, make_space, make_start, searcher_without
+from automl.run.search_setup import SearchSetup, make_limits, make_space, make_start, prepare_searcher, searcher_without
 from automl.run.settings import RunHooks, RunSettings, SessionFacts
 from automl.search.budget import Budget, Used
 from automl.search.endings import budget_ending, why_nothing
@@ -184,9 +184,16 @@ def _open_place(
         earlier=elapsed,
     )
     kept = None if directory is None else folder
-    limits_of_run = settings.budget.seconds, settings.budget.max_trials
-    families = choices(space, "model")
-    session = stack.enter_context(record_session(kept, task, budget.started, *limits_of_run, families, elapsed))
+    recording = record_session(
+        kept,
+        task,
+        started=budget.started,
+        seconds=settings.budget.seconds,
+        max_trials=settings.budget.max_trials,
+        families=choices(space, "model"),
+        earlier_seconds=elapsed,
+    )
+    session = stack.enter_context(recording)
     with disk_errors(folder, is_temporary=kept is None):
         task.save(folder, checked=kept is not None)
     return _Place(folder, open_run, known, wanted, budget, session)
@@ -218,15 +225,23 @@ def _prepare_search(
     if not any(result.started for result in place.known):  # else the results may suffice for an ensemble
         initial, budget = enough_for_one(initial, budget, runtime, starting)
     setup = replace(setup, budget=budget)
-    searcher = make_searcher(setup, space, initial, start)
+    searcher = prepare_searcher(setup, space, initial, start)
     dropped = partial(_dropped_families, place.directory, history)
     if searcher is not settings.searcher:  # an object of the user gets the whole history
         searcher = NarrowedSearcher(searcher, partial(searcher_without, setup), dropped)
     racing = Racing(
-        searcher, len(task.folds), task.traits.n_rows, runtime, budget, executor.n_workers, limits,
-        FleetBuilder(space, settings.random_state) if executor.fleet_size > 1 else None, settings.random_state,
-        further_values(task), dropped,
-    )  # fmt: skip
+        searcher,
+        n_folds=len(task.folds),
+        n_rows=task.traits.n_rows,
+        runtime=runtime,
+        budget=budget,
+        n_workers=executor.n_workers,
+        limits=limits,
+        fleet_builder=FleetBuilder(space, settings.random_state) if executor.fleet_size > 1 else None,
+        seed=settings.random_state,
+        further=further_values(task),
+        dropped=dropped,
+    )
     racing.resume(history, place.known)
     mark_evicted(history, find_evicted(place.known, place.artifacts))
     if history.results:

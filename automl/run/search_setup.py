@@ -15,7 +15,7 @@ from automl.execute.machine import memory_for_fit
 from automl.run.settings import RunSettings
 from automl.search.base import Searcher
 from automl.search.budget import Budget
-from automl.search.catalog import make_searcher as searcher_by_name
+from automl.search.catalog import make_searcher
 from automl.search.forecast import RuntimeModel, make_forecasts
 from automl.search.initial import (
     Start,
@@ -129,7 +129,7 @@ def _usual_start(setup: SearchSetup, space: ConfigurationSpace) -> Start:
     return with_robust_twins(start, space) if task.traits.noisy_labels else start
 
 
-def make_searcher(
+def prepare_searcher(
     setup: SearchSetup, space: ConfigurationSpace, initial: Sequence[Configuration], start: Start
 ) -> Searcher:
     """Return the searcher that the settings name, or the user's own object.
@@ -143,8 +143,16 @@ def make_searcher(
     """
     settings = setup.settings
     plan = plan_brackets(setup.task, settings.budget, [setup.runtime.guess(c) for c in initial], setup.n_workers)
-    chosen = settings.searcher, space, settings.random_state, initial, start.posterior, settings.overrides
-    return searcher_by_name(*chosen, plan, further_values(setup.task))
+    return make_searcher(
+        settings.searcher,
+        space,
+        settings.random_state,
+        initial,
+        posterior=start.posterior,
+        overrides=settings.overrides,
+        plan=plan,
+        further=further_values(setup.task),
+    )
 
 
 def searcher_without(setup: SearchSetup, families: Sequence[str]) -> Searcher:
@@ -162,4 +170,4 @@ def searcher_without(setup: SearchSetup, families: Sequence[str]) -> Searcher:
     setup = replace(setup, settings=settings)
     space = make_space(setup.task, settings, families)
     start = make_start(setup, space)
-    return make_searcher(setup, space, start.configurations, start)
+    return prepare_searcher(setup, space, start.configurations, start)

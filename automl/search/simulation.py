@@ -122,8 +122,8 @@ class SearchPlan:
         """
         budget = SimulatedBudget(seconds, clock=Clock(begins))
         searcher = _ListThenRandom(self.initial, self.space, seed)
-        shape = len(self.task.folds), self.task.traits.n_rows, self.runtime, budget, self.n_workers
-        racing = Racing(searcher, *shape, self.limits)
+        n_folds, n_rows = len(self.task.folds), self.task.traits.n_rows
+        racing = Racing(searcher, n_folds, n_rows, self.runtime, budget, self.n_workers, self.limits)
         history, numbers = RunHistory(), count()
         events: list[tuple[float, int, TrialResult]] = []
         loss_of = _random_losses(seed)

@@ -151,10 +151,22 @@ def record_session(
     """
     traits, process = task.traits, psutil.Process()
     session = Session(
-        Phase.SEARCH, "", machine_id(), process.pid, process.create_time(), 0.0, 0.0, seconds, max_trials,
-        traits.n_classes, traits.n_rows, traits.n_features, len(task.folds),
-        families=families, earlier_seconds=earlier_seconds,
-    )  # fmt: skip
+        phase=Phase.SEARCH,
+        reason="",
+        machine=machine_id(),
+        pid=process.pid,
+        process_started=process.create_time(),
+        elapsed=0.0,
+        updated=0.0,
+        budget_seconds=seconds,
+        max_trials=max_trials,
+        n_classes=traits.n_classes,
+        n_rows=traits.n_rows,
+        n_features=traits.n_features,
+        n_folds=len(task.folds),
+        families=families,
+        earlier_seconds=earlier_seconds,
+    )
     recorder = SessionRecorder(folder, session, started)
     try:
         yield recorder

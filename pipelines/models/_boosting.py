@@ -178,20 +178,20 @@ def _train(library: Library, rows: LabeledRows, n_classes: int, settings: Boosti
         model = _train_part(library, rows, None, n_classes, max_rounds, stopping, settings.part, earlier)
         cut = stopping.share == 1 and stopping.rounds < max_rounds
         return Trained(model, stopping.best_round, max_rounds, rate, cut)
-    known = rows.take(train), rows.take(validation), n_classes, settings.n_estimators
-    model = _train_part(library, *known, stopping, settings.part, earlier)
+    parts = rows.take(train), rows.take(validation)
+    model = _train_part(library, *parts, n_classes, settings.n_estimators, stopping, settings.part, earlier)
     best, cut = max(stopping.best_round, 1), stopping.is_cut(settings.n_estimators)
     # With more rows a model overfits after more rounds.
     more = len(rows.y) / len(train)
-    full = max(1, round(more * best)), stopping.best_sum / best or rate
+    full_rounds, mean_rate = max(1, round(more * best)), stopping.best_sum / best or rate
     too_late = stopping.deadline.passed(REFIT_SHARE, reserve=stopping.prediction_seconds)
     if not settings.refit or too_late or stopping.learning_rate != rate or stopping.share < 1:
-        return Trained(model, best, *full, cut)
+        return Trained(model, best, full_rounds, mean_rate, cut)
     again = EarlyStopping(rate, stopping.deadline, stopping.to_predict)
     refitted = library.train(rows, None, n_classes, max(1, round(best * more)), again).model
     if again.rounds < best:  # the time was up
-        return Trained(model, best, *full, cut)
-    return Trained(refitted, again.rounds, *full, cut)
+        return Trained(model, best, full_rounds, mean_rate, cut)
+    return Trained(refitted, again.rounds, full_rounds, mean_rate, cut)
 
 
 def _stopping(settings: Boosting, earlier: Any, to_predict: RowsToPredict) -> tuple[EarlyStopping, float]:

@@ -32,8 +32,8 @@ def _fit_trees(timed: Any, X: Any, y: ArrayLike, sample_weight: ArrayLike | None
         return _add_trees(forest, wanted, X, y, sample_weight, timed.time_limit, timed.n_rows_to_predict)
     earlier = part.begin(X, y, sample_weight)
     forest = _new_forest(timed, sample_weight) if earlier is None else earlier
-    own = max(1, round(part.share * wanted)), X, y, sample_weight, timed.time_limit, timed.n_rows_to_predict
-    forest = _add_trees(forest.set_params(warm_start=True), *own)
+    forest, n_trees = forest.set_params(warm_start=True), max(1, round(part.share * wanted))
+    forest = _add_trees(forest, n_trees, X, y, sample_weight, timed.time_limit, timed.n_rows_to_predict)
     part.keep(forest)
     return forest
 
