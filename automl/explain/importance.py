@@ -32,6 +32,7 @@ from automl.explain.parts import (
     new_part,
     out_of_fold_parts,
     predict_quietly,
+    rows_per_call,
 )
 from automl.paired_test import correlated_posterior
 from automl.plurals import plural
@@ -49,8 +50,6 @@ LEVEL = 0.95
 _FEWEST_ROWS = 500  # to which a short time may reduce the rows
 _FEWEST_FOLDS = 3  # for an interval from the folds; with fewer folds, it comes from groups of rows
 _GROUPS = 20  # of rows, of which the jackknife leaves out one at a time
-_BATCH_ROWS = 8_000  # that are predicted in one call
-_BATCH_CELLS = 2**24
 _KEY = "_importance"  # in the ensemble, where the importance is kept
 
 
@@ -208,7 +207,7 @@ def _batches(scored: list[_ScoredPart], n_columns: int) -> Iterator[slice]:
     """Yield slices of the columns that are predicted in one call."""
     n_rows = max(len(part.part.y) for part in scored)
     width = scored[0].part.X.shape[1]
-    size = max(1, min(_BATCH_ROWS // n_rows, _BATCH_CELLS // (n_rows * width)))
+    size = max(1, rows_per_call(width) // n_rows)
     for start in range(0, n_columns, size):
         yield slice(start, start + size)
 

@@ -18,15 +18,13 @@ from scipy import sparse
 
 from automl.ensemble.fitted_model import FittedModel
 from automl.errors import InvalidInputError
-from automl.explain.parts import check_count, check_seed, column_number, predict_shown, require_rows
+from automl.explain.parts import check_count, check_seed, column_number, predict_shown, require_rows, rows_per_call
 from automl.task.table_validation import check_table
 from automl.task.unread_cells import read_rows
 from pipelines.table.columns import Column
 
 Array = NDArray[Any]
 
-_BATCH_ROWS = 8_000
-_BATCH_CELLS = 2**24
 _ENDS = (0.01, 0.99)  # quantiles of the column between which the values are
 _OTHER = "(other)"  # the shared code of rare levels
 
@@ -143,7 +141,7 @@ def _spread(values: Array, low: float, high: float, n_values: int) -> Array:
 def _predict_each(ensemble: Any, table: Any, positions: Sequence[int], values: Array) -> Array:
     """Return the predictions of each row with each value: (n_rows, n_values) or (n_rows, n_values, n_classes)."""
     n_rows, width = table.shape
-    size = max(1, min(_BATCH_ROWS // n_rows, _BATCH_CELLS // (n_rows * width)))
+    size = max(1, rows_per_call(width) // n_rows)
     outputs = []
     for start in range(0, len(values), size):
         tables = [_replaced(table, positions, own) for own in values[start : start + size]]

@@ -26,6 +26,7 @@ from pipelines.row_samples import draw_rows, rows_to_score
 Array = NDArray[Any]
 
 _WHOLE = 1 - 1e-9  # share of the weights of an ensemble that counts as all of its members
+_CALL_ROWS, _CALL_CELLS = 8_000, 2**24  # the most that the models predict in one call
 
 
 @dataclass(frozen=True)
@@ -245,6 +246,11 @@ def column_number(estimator: FittedModel, column: Any) -> int:
         return names.index(column)
     shown = ", ".join(map(repr, names[:5])) + (", ..." if names[5:] else "")
     raise InvalidInputError(f"the table has no column {column!r}; its columns are {shown}")
+
+
+def rows_per_call(n_columns: int) -> int:
+    """Return how many changed rows of so many columns are predicted in one call; more would take too much memory."""
+    return min(_CALL_ROWS, _CALL_CELLS // n_columns)
 
 
 def predict_quietly(ensemble: Ensemble, X: Any) -> Array:

@@ -34,6 +34,7 @@ from automl.explain.parts import (
     column_positions,
     predict_shown,
     require_rows,
+    rows_per_call,
 )
 from automl.refit.rows import TrainingRows
 from automl.task.table_validation import as_array, check_table, check_width
@@ -46,8 +47,6 @@ _LEAST_PAIRS = 16  # of an order and its reverse; with fewer of them, single col
 _LEAST_PLACES = 64  # of an order and its reverse together; fewer of them would not find the columns with effects
 _MOST_PAIRS = 8  # for each background row; further ones change little
 _PLANNED_ROWS = 20  # whose columns are compared with the background rows to plan the number of orders
-_BATCH_ROWS = 8_000  # that are predicted in one call
-_BATCH_CELLS = 2**24
 
 
 def explain(
@@ -257,7 +256,7 @@ def _stack(tables: Sequence[Any]) -> Any:
 
 def _batches(ends: _Ends, layout: _Layout, n_pairs: int, rng: np.random.Generator) -> Iterator[list[_Path]]:
     """Yield the orders for one row in lists whose mixed rows are predicted in one call."""
-    limit = min(_BATCH_ROWS, _BATCH_CELLS // len(ends.x))
+    limit = rows_per_call(len(ends.x))
     batch: list[_Path] = []
     n_rows = 0
     for k in range(n_pairs):
