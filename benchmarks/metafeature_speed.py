@@ -14,7 +14,7 @@ import typer
 from numpy.typing import NDArray
 from scipy import sparse
 
-from metalearning.features import describe
+from metalearning.features import compute_metafeatures
 from pipelines.component import TableTraits, TaskType
 
 Array = NDArray[Any]
@@ -60,7 +60,7 @@ def main(
     found = []
     for task, n_classes, kind in cases:
         X, y, traits = make(rows, columns, task, n_classes, kind)
-        describe(X, y, traits)  # the first call imports and initializes libraries
+        compute_metafeatures(X, y, traits)  # the first call imports and initializes libraries
         taken = [measure(X, y, traits, level, repeats) for level in ("cheap", "full")]
         found.append((task, n_classes, kind, *(seconds for level in taken for seconds in level)))
     shown = ["task", "classes", "table", "cheap s", "worst", "busy", "full s", "worst", "busy"]
@@ -73,7 +73,7 @@ def measure(X: Any, y: Array, traits: TableTraits, level: Any, repeats: int) -> 
     clock, busy = [], []
     for _ in range(repeats):
         start, start_busy = time.perf_counter(), time.process_time()
-        describe(X, y, traits, level=level)
+        compute_metafeatures(X, y, traits, level=level)
         clock.append(time.perf_counter() - start)
         busy.append(time.process_time() - start_busy)
     return float(np.median(clock)), max(clock), float(np.median(busy))

@@ -14,7 +14,7 @@ import typer
 from automl.task.prepare import TrainingData, prepare
 from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks
 from meta_db.store import SHIPPED, MetaDatabase
-from metalearning.features import MetaFeatures, describe
+from metalearning.features import MetaFeatures, compute_metafeatures
 from metalearning.same_data import find_same
 
 
@@ -23,7 +23,7 @@ def describe_part(table: pd.DataFrame, task: str, share: float) -> MetaFeatures:
     part = table if share >= 1 else table.sample(frac=share, random_state=0)
     data = TrainingData(part.drop(columns="target"), part["target"])
     prepared = prepare(data, classification=task != "regression").task
-    return describe(prepared.X, prepared.y, replace(prepared.traits, n_rows=len(prepared.y)), level="cheap")
+    return compute_metafeatures(prepared.X, prepared.y, replace(prepared.traits, n_rows=len(prepared.y)), level="cheap")
 
 
 def main(

@@ -30,10 +30,10 @@ from metalearning.names import ALL, CHEAP, COMPARABLE, OWN, VECTOR
 from metalearning.table_sample import draw
 from pipelines.component import TableTraits
 
-__all__ = ["ALL", "CHEAP", "COMPARABLE", "OWN", "VECTOR", "MetaFeatures", "Scaling", "describe"]
+__all__ = ["ALL", "CHEAP", "COMPARABLE", "OWN", "VECTOR", "MetaFeatures", "Scaling", "compute_metafeatures"]
 
 
-def describe(
+def compute_metafeatures(
     X: Any, y: Any, traits: TableTraits, *, level: Literal["full", "cheap"] = "full", random_state: int = 0
 ) -> MetaFeatures:
     """Return the meta-features of a table that `pipelines.table.reader.TableReader` has read.

@@ -33,7 +33,7 @@ SINGLE_THREADED = {
 
 
 @dataclass(frozen=True)
-class Start:
+class StartMessage:
     """The first message to a new process.
 
     Attributes
@@ -53,9 +53,9 @@ class Start:
     environment: Mapping[str, str] = field(repr=False)
 
     @staticmethod
-    def make(target: Callable[..., None], args: Sequence[Any], daemon: bool) -> Start:
+    def make(target: Callable[..., None], args: Sequence[Any], daemon: bool) -> StartMessage:
         """Describe the call, and the state of this process."""
-        return Start(pickle.dumps((target, args)), daemon, search_path(), _directory(), dict(os.environ))
+        return StartMessage(pickle.dumps((target, args)), daemon, search_path(), _directory(), dict(os.environ))
 
     def run(self, connection: Connection) -> None:
         """Call the target in this process."""

@@ -28,7 +28,7 @@ import psutil
 
 from automl.errors import NoWorkersError
 from automl.execute.descriptors import check_free_descriptors
-from automl.execute.fork_server import SINGLE_THREADED, Start, search_path
+from automl.execute.fork_server import SINGLE_THREADED, StartMessage, search_path
 
 LIBRARIES = ("automl.execute.worker", "pipelines.build", "lightgbm")  # of the processes that run trials
 # The packages are loaded from the folder of the parent's packages, whatever the search path and the working directory
@@ -180,7 +180,7 @@ def start_process(
     OSError
         If the system has no resources for another process.
     """
-    first_message = pickle.dumps(Start.make(target, args, daemon))
+    first_message = pickle.dumps(StartMessage.make(target, args, daemon))
     ours, theirs = _pipe()
     try:
         process = _start(ours, theirs, preload)

@@ -16,7 +16,6 @@ from automl.jobs.folders import LockedError, lock, summarize, write_summary
 from automl.jobs.job import Batch, Resources
 from automl.jobs.spec import read_batch
 from automl.limits import LARGEST
-from automl.plurals import plural
 from automl.progress.log import attach_handler, detach_handler
 from automl.task.validation import python_number
 
@@ -252,13 +251,7 @@ def _warn_oversized(queue: JobQueue, batch: Batch, capacity: Resources) -> None:
             logger.warning(
                 "%s needs a larger runner, and other jobs may need one, too; it needs %s; this runner has %s",
                 record.name,
-                describe(needs),
-                describe(capacity),
+                needs.text,
+                capacity.text,
             )
             return
-
-
-def describe(resources: Resources) -> str:
-    """Return the cores and the memory in words."""
-    cores = plural(resources.n_jobs, "core")
-    return cores if resources.memory is None else f"{cores} and {resources.memory:.0f} MiB"

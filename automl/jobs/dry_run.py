@@ -17,7 +17,7 @@ from automl.arguments import check_arguments
 from automl.errors import InvalidInputError
 from automl.guard import make_guard
 from automl.jobs.attempt import Assignment, make_estimator
-from automl.jobs.batch import describe, find_capacity, open_queue
+from automl.jobs.batch import find_capacity, open_queue
 from automl.jobs.duration import PlannedJob, expected_seconds, search_seconds, total_time
 from automl.jobs.job import Batch, Job, Resources, Table
 from automl.jobs.plain_estimators import refusal
@@ -225,7 +225,7 @@ def _check_limits(job: Job, capacity: Resources) -> Iterator[str]:
     needs, budget = job.resources, search_seconds(job)
     if needs.n_jobs > capacity.n_jobs or (needs.memory or 0.0) > (capacity.memory or math.inf):
         yield (
-            f"it needs {describe(needs)}, and this runner has {describe(capacity)}; run it on a larger machine, or "
+            f"it needs {needs.text}, and this runner has {capacity.text}; run it on a larger machine, or "
             "lower its needs"
         )
     if budget is not None and needs.time_limit is not None and budget >= needs.time_limit:

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from automl.plurals import plural
+
 Kind = Literal["path", "openml", "call"]
 
 # Fields of a table that earlier versions lacked.
@@ -80,6 +82,12 @@ class Resources:
     n_jobs: int = 1
     memory: float | None = None
     time_limit: float | None = None
+
+    @property
+    def text(self) -> str:
+        """The cores and the memory in words."""
+        cores = plural(self.n_jobs, "core")
+        return cores if self.memory is None else f"{cores} and {self.memory:.0f} MiB"
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from automl.trials.history import RunHistory
 from automl.trials.trial import Status, Trial, TrialResult
 from meta_db.records import RANKED_BY
 from meta_db.store import MetaDatabase
-from metalearning.features import describe
+from metalearning.features import compute_metafeatures
 from pipelines.build import predicted_seconds
 from pipelines.configuration import Configuration
 from pipelines.space import build_space, complete
@@ -313,7 +313,7 @@ def _make_task(
 def _describe(table: BenchmarkTable, protocol: MeasurementProtocol) -> Mapping[str, float]:
     """Return the meta-features of the whole table, which are comparable with OpenML's."""
     whole = _make_task(*_read(table), table, protocol)
-    return describe(whole.X, whole.y, whole.traits, random_state=protocol.seed).values
+    return compute_metafeatures(whole.X, whole.y, whole.traits, random_state=protocol.seed).values
 
 
 def _subsample(y: NDArray[Any], is_classification: bool, protocol: MeasurementProtocol) -> NDArray[np.intp]:

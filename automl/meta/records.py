@@ -22,7 +22,7 @@ from automl.trials.trial import CONTINUED, FoldResult, TrialResult
 from meta_db import prediction_codec
 from meta_db.records import DatasetRecord, EvaluationRecord
 from meta_db.store import MetaDatabase
-from metalearning.features import describe
+from metalearning.features import compute_metafeatures
 from pipelines.component import TaskType
 from pipelines.configuration import Configuration
 
@@ -116,7 +116,7 @@ def add_run(folder: Path, name: str, database: MetaDatabase) -> int:
     artifacts = Artifacts(folder)
     evaluations = RunHistory(results).evaluations
     # Everything is computed before the first write: a file of the run may be damaged, and writers wait for each other.
-    about, qualities = record_task(task, name), describe(task.X, task.y, task.traits).values
+    about, qualities = record_task(task, name), compute_metafeatures(task.X, task.y, task.traits).values
     records = {c: record_evaluation(task, e, artifacts, peaks[c]) for c, e in evaluations.items()}
     with database.transaction():
         dataset = database.add_dataset(about)

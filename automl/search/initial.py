@@ -18,7 +18,7 @@ from automl.search.forecast import RuntimeModel
 from automl.task.task import Task
 from automl.trials.initial_design import HAND_MADE, META_DATABASE, InitialDesign, SimilarDataset
 from meta_db.store import MetaDatabase, MetaDatabaseError, database_files
-from metalearning.features import describe
+from metalearning.features import compute_metafeatures
 from metalearning.posterior import ConfigurationPosterior
 from metalearning.same_data import find_named, find_same
 from metalearning.warmstart import Recommendation, recommend
@@ -287,7 +287,7 @@ def _recommend(
     about the rows on which the user tests the model. The user has chosen what the own meta-database holds.
     """
     X, y = repeated_rows(task.X, task.y, task.sample_weight)
-    described = describe(X, y, replace(task.traits, n_rows=len(y)), level="cheap")
+    described = compute_metafeatures(X, y, replace(task.traits, n_rows=len(y)), level="cheap")
     seconds = min(budget.search_left, _LONGEST)
     files = database_files()
     while files:

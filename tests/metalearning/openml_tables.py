@@ -123,7 +123,7 @@ ELSEWHERE = {
 
 
 def read(table, target, task):
-    """Return X, y and traits of a data frame and its target, as `describe` takes them."""
+    """Return X, y and traits of a data frame and its target, as `compute_metafeatures` takes them."""
     reader = TableReader().fit(table)
     if task == "regression":
         y, n_classes = np.asarray(target, dtype=float), 0

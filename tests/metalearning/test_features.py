@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse, stats
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
 
-from metalearning.features import ALL, CHEAP, COMPARABLE, OWN, VECTOR, describe
+from metalearning.features import ALL, CHEAP, COMPARABLE, OWN, VECTOR, compute_metafeatures
 from metalearning.landmarks import CLASSIFICATION, REGRESSION
 from pipelines.component import TableTraits
 
@@ -30,7 +30,7 @@ def traits_of(X, y, categorical=(), task=None):
 def values(X, y, categorical=(), **arguments):
     X = np.array(X, dtype=float)
     y = np.array(y)
-    return describe(X, y, traits_of(X, y, categorical), **arguments).values
+    return compute_metafeatures(X, y, traits_of(X, y, categorical), **arguments).values
 
 
 def table(kind):
@@ -110,7 +110,7 @@ def test_a_seed_fixes_the_landmarks_and_another_changes_them():
 def test_a_sparse_table_has_the_features_of_the_same_table_dense():
     X, y = load_digits(n_class=3, return_X_y=True)
     traits = traits_of(X, y)
-    assert describe(sparse.csr_matrix(X), y, traits).values == describe(X, y, traits).values
+    assert compute_metafeatures(sparse.csr_matrix(X), y, traits).values == compute_metafeatures(X, y, traits).values
 
 
 def test_a_large_table_is_judged_by_a_sample_of_it():
@@ -186,7 +186,7 @@ def test_change_of_units_changes_no_feature_of_the_vector():
     X = np.hstack([categories, X[:, 2:8]])
     changed = X.copy()
     changed[:, 2:] = 1024 * changed[:, 2:] + 64
-    before, after = (describe(Z, y, traits_of(Z, y, [0, 1])).to_vector(VECTOR) for Z in (X, changed))
+    before, after = (compute_metafeatures(Z, y, traits_of(Z, y, [0, 1])).to_vector(VECTOR) for Z in (X, changed))
     np.testing.assert_allclose(after, before, rtol=1e-6, atol=1e-6)
 
 
@@ -223,4 +223,4 @@ def test_awkward_tables_have_finite_features_and_no_warnings(X, y):
 def test_what_does_not_belong_together_is_refused(arguments, message):
     X, y = np.ones((20, 3)), np.arange(20) % 2
     with pytest.raises(ValueError, match=message):
-        describe(**{"X": X, "y": y, "traits": traits_of(X, y), **arguments})
+        compute_metafeatures(**{"X": X, "y": y, "traits": traits_of(X, y), **arguments})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from metalearning.features import CHEAP, COMPARABLE, describe
+from metalearning.features import CHEAP, COMPARABLE, compute_metafeatures
 from metalearning.landmarks import CLASSIFICATION
 from tests.metalearning.openml_tables import ELSEWHERE, IRIS, elsewhere, iris, recorded
 
@@ -32,7 +32,7 @@ def differences(found, known, names):
 
 
 def test_iris_has_the_values_that_openml_publishes():
-    found = describe(*iris()).values
+    found = compute_metafeatures(*iris()).values
     assert len(IRIS) > 50
     assert differences(found, IRIS, COMPARABLE) == {}
 
@@ -49,7 +49,7 @@ def test_iris_has_the_values_that_openml_publishes():
 )
 def test_counts_moments_and_entropies_are_those_that_openml_publishes(openml_id, target, task, exceptions):
     X, y, traits, known = recorded(openml_id, target, task)
-    found = describe(X, y, traits, level="cheap").values
+    found = compute_metafeatures(X, y, traits, level="cheap").values
     names = set(COMPARABLE) & set(CHEAP) - exceptions
     assert len(names & known.keys()) > 30
     assert differences(found, known, names) == {}
@@ -57,14 +57,14 @@ def test_counts_moments_and_entropies_are_those_that_openml_publishes(openml_id,
 
 def test_missing_cells_count_as_openml_counts_them():
     X, y, traits, known = recorded(42585, "species", "multiclass")  # penguins, of which OpenML has counts alone
-    found = describe(X, y, traits, level="cheap").values
+    found = compute_metafeatures(X, y, traits, level="cheap").values
     assert known.keys() >= {"NumberOfMissingValues", "PercentageOfInstancesWithMissingValues"}
     assert differences(found, known, set(known) & set(CHEAP)) == {}
 
 
 def test_landmarks_are_near_those_of_weka_where_openml_kept_their_options():
     X, y, traits, known = recorded(3, "class", "binary")
-    found = describe(X, y, traits).values
+    found = compute_metafeatures(X, y, traits).values
     # One random tree is another one for each seed.
     names = {name for name in CLASSIFICATION if not name.startswith(("RandomTree", "Ridge"))}
     assert known.keys() >= names
@@ -80,7 +80,7 @@ def test_openml_lost_the_options_of_its_landmarks_on_iris():
 
 @pytest.mark.parametrize("name", ELSEWHERE)
 def test_tables_elsewhere_have_the_values_that_openml_published(name):
-    found = describe(*elsewhere(name)).values
+    found = compute_metafeatures(*elsewhere(name)).values
     known = ELSEWHERE[name]
     # Rows without a category are left out here; OpenML counts them as having the category that is declared first.
     entropies = {key for key in known if key.startswith("Mean") and known.get("NumberOfMissingValues")}

@@ -7,7 +7,7 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 
 from meta_db.store import SHIPPED, MetaDatabase
-from metalearning.features import describe
+from metalearning.features import compute_metafeatures
 from metalearning.same_data import find_named, find_same, holds_rows
 from pipelines.table.reader import TableReader
 
@@ -17,7 +17,7 @@ def meta_features(X, y):
     numbers = reader.fit_transform(X)
     n_classes = len(np.unique(y))
     traits = reader.traits("binary" if n_classes == 2 else "multiclass", n_classes, n_rows=len(y))
-    return describe(numbers, y, replace(traits, n_rows=len(y)), level="cheap")
+    return compute_metafeatures(numbers, y, replace(traits, n_rows=len(y)), level="cheap")
 
 
 @pytest.mark.parametrize("share", [1.0, 0.8, 0.5])

@@ -6,7 +6,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_
 
 from automl.meta.build import BenchmarkTable, MeasurementProtocol, build_database
 from meta_db.store import MetaDatabase
-from metalearning.features import describe
+from metalearning.features import compute_metafeatures
 from metalearning.warmstart import recommend
 from pipelines.configuration import Configuration
 from pipelines.space import build_space, complete
@@ -52,7 +52,7 @@ def ask(database_file, name, cost=lambda configuration: 0.1, left_out=(), repeat
     with MetaDatabase(database_file) as database:
         return recommend(
             [database],
-            describe(numbers, y, traits, level="cheap"),
+            compute_metafeatures(numbers, y, traits, level="cheap"),
             build_space(traits),
             "accuracy",
             cost,
