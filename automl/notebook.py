@@ -29,10 +29,10 @@ class NotebookView(FittedModel):
 
     def _html_repr(self) -> str:
         diagram: str = super()._html_repr()  # type: ignore[misc]
-        return summary_html(self) + diagram if "_ensemble" in vars(self) else diagram
+        return _summary_html(self) + diagram if "_ensemble" in vars(self) else diagram
 
 
-def summary_html(estimator: FittedModel) -> str:
+def _summary_html(estimator: FittedModel) -> str:
     """Return the summary of a fitted estimator as one block of HTML, from values that are known already."""
     rows = "".join(
         f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>'

@@ -61,7 +61,7 @@ def check_leak(
         return []
     rows = _sample(task, record, len(used))
     target = indicators(record.y[rows], task.traits.n_classes)
-    together = ensemble_skill(target, record.predictions[rows])
+    together = _ensemble_skill(target, record.predictions[rows])
     if together < _LEAST_SHARE:
         return []
     table = task.X[record.rows[rows]]
@@ -70,12 +70,12 @@ def check_leak(
     for i, column in enumerate(used):
         if time.monotonic() > deadline:
             return []
-        alone[i] = max(skill_of_bins(_cells(table, position), target) for position in column.positions)
+        alone[i] = max(_skill_of_bins(_cells(table, position), target) for position in column.positions)
     for i in np.argsort(-alone, kind="stable")[:_PROMISING]:
         if time.monotonic() > deadline:
             return []
         cells = np.column_stack([_cells(table, position) for position in used[i].positions])
-        alone[i] = max(alone[i], skill_of_tree(cells, target))
+        alone[i] = max(alone[i], _skill_of_tree(cells, target))
     order = np.argsort(-alone, kind="stable")
     n_leaks = _group_size(alone[order])
     if alone[order[0]] < max(_LEAST_SHARE, together - _TOLERANCE) or not n_leaks:
@@ -126,13 +126,13 @@ def indicators(y: Array, n_classes: int) -> Array:
     return np.asarray(pd.Series(y).rank(pct=True), dtype=np.float64)[:, None]
 
 
-def ensemble_skill(target: Array, predictions: Array) -> float:
+def _ensemble_skill(target: Array, predictions: Array) -> float:
     """Return the share of the variance that predictions explain, also after a calibration of their own."""
     if target.shape[1] == 1:
-        return max(0.0, skill_of_bins(predictions, target), _correlation(target[:, 0], predictions) ** 2)
-    found = [_skill(target, predictions.astype(np.float64)), skill_of_bins(predictions.argmax(axis=1), target)]
+        return max(0.0, _skill_of_bins(predictions, target), _correlation(target[:, 0], predictions) ** 2)
+    found = [_skill(target, predictions.astype(np.float64)), _skill_of_bins(predictions.argmax(axis=1), target)]
     if target.shape[1] == 2:
-        found.append(skill_of_bins(predictions[:, 1], target))
+        found.append(_skill_of_bins(predictions[:, 1], target))
     return max(0.0, *found)
 
 
@@ -142,7 +142,7 @@ def _correlation(ranks: Array, predictions: Array) -> float:
     return float(np.corrcoef(ranks, pd.Series(predictions).rank())[0, 1])
 
 
-def skill_of_bins(values: Array, target: Array) -> float:
+def _skill_of_bins(values: Array, target: Array) -> float:
     """Return the share of the variance that the mean targets of bins of a column explain, for rows of other halves.
 
     Columns of few values have a bin for each value; the others have bins of equally many rows. Missing cells have a bin
@@ -170,7 +170,7 @@ def skill_of_bins(values: Array, target: Array) -> float:
     return _skill(target, predicted)
 
 
-def skill_of_tree(values: Array, target: Array) -> float:
+def _skill_of_tree(values: Array, target: Array) -> float:
     """Return the share of the variance that a tree of some columns explains on rows that it was not trained on."""
     model = DecisionTreeRegressor(min_samples_leaf=_LEAF_ROWS, random_state=0)
     folds = KFold(_FOLDS, shuffle=True, random_state=0)

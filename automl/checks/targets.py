@@ -18,7 +18,7 @@ def with_row_codes(task: Task) -> Task:
     return replace(task, y=codes, traits=replace(task.traits, targets=None))
 
 
-def single_targets(
+def _single_targets(
     task: Task, record: RowPredictions | None = None
 ) -> Iterator[tuple[str, Task, RowPredictions | None]]:
     """Yield the name of each of several targets, its task, and the predictions for it."""
@@ -42,6 +42,6 @@ def of_targets(
     """
     return [
         replace(warning, message=f"target {name!r}: {warning.message}")
-        for j, (name, one, own) in enumerate(single_targets(task, record))
+        for j, (name, one, own) in enumerate(_single_targets(task, record))
         for warning in check(j, one, own)
     ]

@@ -63,10 +63,10 @@ def check_time_order(task: Task, columns: Sequence[Column]) -> list[DataWarning]
         return []
     rows = np.unique(np.linspace(0, len(task.y) - 1, min(len(task.y), _MAX_ROWS)).astype(np.intp))
     times = {column.name: at for column in columns if (at := _time_position(column)) is not None}
-    ordered = [name for name, at in times.items() if is_ordered(task.X[rows, at])]
+    ordered = [name for name, at in times.items() if _is_ordered(task.X[rows, at])]
     if not ordered:
         return []
-    drift = measure_drift(_target_columns(task))
+    drift = _measure_drift(_target_columns(task))
     parts = [column for column in columns if column.name not in times and len(column.positions) == 1][:_MAX_COLUMNS]
     moved = {column.name: _column_drift(task.X[rows, column.positions[0]]) for column in parts}
     names: list[Hashable] = sorted(
@@ -95,7 +95,7 @@ def _time_position(column: Column) -> int | None:
     return column.positions[0] if named and column.kind == "number" else None
 
 
-def is_ordered(values: Array) -> bool:
+def _is_ordered(values: Array) -> bool:
     """Return whether almost all steps between different consecutive values go in one direction."""
     present = values[~np.isnan(values)]
     steps = np.diff(present)
@@ -127,10 +127,10 @@ def _column_drift(values: Array) -> Drift:
     present = values[~np.isnan(values)]
     if len(present) < _LEAST_ROWS or present.min() == present.max():
         return Drift(0.0, 1.0)
-    return measure_drift(_ranks(present))
+    return _measure_drift(_ranks(present))
 
 
-def measure_drift(values: Array) -> Drift:
+def _measure_drift(values: Array) -> Drift:
     """Return how much blocks of consecutive rows explain, by the F test of one-way analysis of variance.
 
     Parameters

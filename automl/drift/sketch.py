@@ -87,7 +87,7 @@ def sketch_table(columns: Sequence[Column], rows: TrainingRows) -> TableSketch:
         X = X[np.sort(np.random.default_rng(0).choice(X.shape[0], n_rows, replace=False))]
     if sparse.issparse(X):
         X = X.tocsc()
-    sketches = [None if at is None else sketch_column(column, _cells(X, at)) for column, at in places(columns)]
+    sketches = [None if at is None else _sketch_column(column, _cells(X, at)) for column, at in places(columns)]
     return TableSketch(n_rows, tuple(sketches))
 
 
@@ -115,7 +115,7 @@ def n_codes(column: Column) -> int:
     return int(column.reader.cardinality) if isinstance(column.reader, CategoryReader) else 2
 
 
-def sketch_column(column: Column, values: Array) -> ColumnSketch:
+def _sketch_column(column: Column, values: Array) -> ColumnSketch:
     """Return the sketch of the main output of a column, shape (n_rows,); NaN where a cell is missing."""
     known = values[~np.isnan(values)]
     n_missing = len(values) - len(known)

@@ -100,7 +100,7 @@ def target_share(scores: Scores, level: float) -> float:
     return level * (n_units + 1) / n_units if n_units else math.inf
 
 
-def check_units(scores: Scores, level: float) -> float:
+def _check_units(scores: Scores, level: float) -> float:
     """Return the share of the scores that an interval or set must reach.
 
     Raises
@@ -168,7 +168,7 @@ def interval_ends(scores: Scores, folds: Sequence[int], centers: Array, scale: A
     InvalidInputError
         If there are too few rows or groups for the level.
     """
-    share = check_units(scores, level) * (1 - _ROUNDING)
+    share = _check_units(scores, level) * (1 - _ROUNDING)
     parts = _sorted_by_fold(scores, folds)
     ends = np.column_stack([-_upper(-centers, scale, parts, share), _upper(centers, scale, parts, share)])
     is_inverted = ends[:, 0] > ends[:, 1]
@@ -256,7 +256,7 @@ def class_sets(
     """
     new = [mass_before(p) for p in probabilities]
     if not by_class:
-        share = check_units(scores, level)
+        share = _check_units(scores, level)
         return _below(scores, folds, new, share)
     assert scores.codes is not None
     columns = []

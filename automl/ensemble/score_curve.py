@@ -127,7 +127,7 @@ def collect_curve(trials: FinishedTrials, size: int, budget: Budget) -> CurveRec
         None if there are fewer than two times, or if the seconds do not suffice.
     """
     history, task = trials.history, trials.task
-    n_folds, found = find_candidates(history, task)
+    n_folds, found = _find_candidates(history, task)
     if len(found) < 2:
         return None
     folds = [test for _, test in task.folds[:n_folds]]
@@ -171,7 +171,7 @@ def collect_curve(trials: FinishedTrials, size: int, budget: Budget) -> CurveRec
     return CurveRecord(record, times, times[-1].seconds if history.repeats else budget.elapsed)
 
 
-def find_candidates(history: RunHistory, task: Task) -> tuple[int, list[tuple[float, int, list[Evaluation]]]]:
+def _find_candidates(history: RunHistory, task: Task) -> tuple[int, list[tuple[float, int, list[Evaluation]]]]:
     """Return the candidates at some times of the search, which all have finished the same first folds.
 
     Returns

@@ -18,7 +18,7 @@ from pipelines.training_part import TrainingPart
 logger = logging.getLogger(__name__)
 
 
-def can_continue(configuration: Configuration) -> bool:
+def _can_continue(configuration: Configuration) -> bool:
     """Return whether a trial of less than the whole fidelity trains a share of the iterations, and not of the rows."""
     return get_component("model", configuration.family).continues
 
@@ -47,7 +47,7 @@ def open_part(artifacts: Artifacts, trial: Trial, fold: int) -> FoldPart | None:
 
     A state that cannot be read, for example after a full disk, makes the training begin anew.
     """
-    if fold == ALL_ROWS or not can_continue(trial.configuration):
+    if fold == ALL_ROWS or not _can_continue(trial.configuration):
         return None
     known, folder = _read(artifacts, trial.configuration, fold), artifacts.working_folder
     if known is not None:

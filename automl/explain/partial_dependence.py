@@ -104,8 +104,8 @@ def partial_dependence(
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.choice(table.shape[0], min(n_rows, table.shape[0]), replace=False))
     individual = _predict_each(estimator._ensemble, table[rows], positions, own[donors])
-    values = as_cells(described, key[donors])
-    return PartialDependence(column, described.kind, values, individual, as_cells(described, key[~np.isnan(key)]))
+    values = _as_cells(described, key[donors])
+    return PartialDependence(column, described.kind, values, individual, _as_cells(described, key[~np.isnan(key)]))
 
 
 def _own_cells(table: Any, positions: Sequence[int]) -> Array:
@@ -162,7 +162,7 @@ def _replaced(table: Any, positions: Sequence[int], own: Array) -> Any:
     return columns.tocsr()
 
 
-def as_cells(column: Column, key: Array) -> Array:
+def _as_cells(column: Column, key: Array) -> Array:
     """Return values of the table reader in the form of the raw column: dates, names of levels, or numbers."""
     reader = column.reader
     if column.kind == "category":

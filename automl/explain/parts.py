@@ -107,7 +107,7 @@ def out_of_fold_parts(estimator: FittedModel, max_rows: int, random_state: int) 
         chosen = _draw(rows.test_rows[fold], rows, max_rows / total, rng)
         parts.append(
             Part(
-                ensemble_of_fold(estimator._ensemble, bags, fold),
+                _ensemble_of_fold(estimator._ensemble, bags, fold),
                 metric,
                 np.asarray(rows.X[chosen]) if isinstance(rows.X, np.ndarray) else rows.X[chosen],
                 rows.y[chosen],
@@ -118,7 +118,7 @@ def out_of_fold_parts(estimator: FittedModel, max_rows: int, random_state: int) 
     return parts, 1 - float(np.mean([rows.train_shares[fold] for fold in folds]))
 
 
-def ensemble_of_fold(ensemble: Ensemble, bags: Sequence[FoldBag], fold: int) -> Ensemble:
+def _ensemble_of_fold(ensemble: Ensemble, bags: Sequence[FoldBag], fold: int) -> Ensemble:
     """Return the ensemble of the models of one fold; members without such a model are left out."""
     members = [bag for bag in bags if fold in bag.folds]
     total = sum(bag.weight for bag in members)

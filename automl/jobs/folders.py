@@ -151,7 +151,7 @@ class JobFolder:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def machine_name() -> str:
+def _machine_name() -> str:
     """Return a name that no other machine shares, even if it has the same host name.
 
     On Linux the name holds the start of the kernel's boot id, which is the same in all containers of a machine.
@@ -164,7 +164,7 @@ def machine_name() -> str:
 
 def new_owner() -> str:
     """Return a unique name for a runner in this process; it begins with the name of the machine."""
-    return f"{machine_name()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    return f"{_machine_name()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
 
 
 def host_of(owner: str) -> str:
@@ -191,7 +191,7 @@ def is_dead(results: Path, owner: str) -> bool:
     so that the lock of a live runner on another machine looks free. The jobs of such a runner wait for its lease.
     """
     path = runner_lock_path(results, owner)
-    if owner.rsplit("-", 2)[0] != machine_name() or not path.exists():
+    if owner.rsplit("-", 2)[0] != _machine_name() or not path.exists():
         return False
     try:
         with lock(path, patience=0):

@@ -293,7 +293,7 @@ def _train_on_new_rows(
     After the training on the folds, an interrupt ends the current step only.
     """
     seed = seed_of(estimator)
-    expected = _known_facts(estimator, get_shares(estimator))
+    expected = _known_facts(estimator, _get_shares(estimator))
     growth = max(1.0, len(task.y) / max(1, estimator._reader.n_rows_))
     limits = {m.configuration: _fold_limit(expected, m, growth) for m in members}
     folds, failed = _train_folds(limits, executor, task, seed)
@@ -334,7 +334,7 @@ def _train_on_new_rows(
     return _Trained(replace(ensemble, bags=bags), len(models), facts, fold_bags, conformal, scores, estimate)
 
 
-def get_shares(estimator: FittedModel) -> Sequence[float]:
+def _get_shares(estimator: FittedModel) -> Sequence[float]:
     """Return the shares of the rows on which the folds of the search were trained, as far as they are known."""
     n_splits = int(getattr(estimator, "n_splits_", 2))
     return [1 - 1 / max(2, n_splits)] * n_splits

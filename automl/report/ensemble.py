@@ -42,8 +42,8 @@ def make_ensemble_section(estimator: ReportedModel) -> EnsembleSection:
                 family=bag.configuration.family,
                 weight=float(f"{bag.weight:.4g}"),
                 n_models=n_models,
-                steps=steps_of(bag.configuration),
-                settings=settings_of(bag.configuration),
+                steps=_steps_of(bag.configuration),
+                settings=_settings_of(bag.configuration),
                 fold_scores=tuple(
                     (fold, score)
                     for fold, result in sorted(folds.items())
@@ -61,7 +61,7 @@ def make_ensemble_section(estimator: ReportedModel) -> EnsembleSection:
     return EnsembleSection(note, tuple(members), correlation, _frontier(estimator, sign))
 
 
-def steps_of(configuration: Configuration) -> tuple[tuple[str, str], ...]:
+def _steps_of(configuration: Configuration) -> tuple[tuple[str, str], ...]:
     """Return the steps of a pipeline that do something, in order, with the names of their components."""
     return tuple(
         (step, str(configuration[step]))
@@ -70,7 +70,7 @@ def steps_of(configuration: Configuration) -> tuple[tuple[str, str], ...]:
     )
 
 
-def settings_of(configuration: Configuration) -> tuple[tuple[str, str], ...]:
+def _settings_of(configuration: Configuration) -> tuple[tuple[str, str], ...]:
     """Return the hyperparameters of a configuration and their values as texts."""
     return tuple(
         (name.replace("model:", ""), number(value) if isinstance(value, float) else str(value))

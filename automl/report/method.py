@@ -62,10 +62,10 @@ class Reporting(ReportedModel):
         '# Prediction of the target'
         """
         check_is_fitted(self, "_ensemble")
-        write_report(self, path, format, train, test)
+        _write_report(self, path, format, train, test)
 
 
-def write_report(estimator: ReportedModel, path: str | os.PathLike[str], format: str, train: Any, test: Any) -> None:
+def _write_report(estimator: ReportedModel, path: str | os.PathLike[str], format: str, train: Any, test: Any) -> None:
     """Write the report about a fitted estimator; see `Reporting.report`."""
     check_names("format", format, FORMATS)
     if not isinstance(path, str | os.PathLike):

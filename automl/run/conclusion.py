@@ -145,14 +145,14 @@ def conclude(
     rows = curve = singles = None
     if not for_prediction:
         singles = _singles_of(outcome, result, complete, record)
-        rows = predictions_of(outcome, result.ensemble)
+        rows = _predictions_of(outcome, result.ensemble)
         if not result.is_smaller:
-            curve = outcome.run_step(partial(curve_of, outcome), "the model has no score_over_time_")
+            curve = outcome.run_step(partial(_curve_of, outcome), "the model has no score_over_time_")
     if result.is_smaller and result.frontier is not None:
         scoring = partial(scores_of_frontier, result.frontier, result.ensemble)
         conformal = outcome.run_step(scoring, _NO_INTERVALS)
     else:
-        conformal = conformal_of(outcome, result.ensemble, seconds_end(outcome.budget))
+        conformal = _conformal_of(outcome, result.ensemble, seconds_end(outcome.budget))
     return replace(result, row_predictions=rows, score_curve=curve, conformal=conformal, single_scores=singles)
 
 
@@ -168,7 +168,7 @@ def _within_limit(
     if budget.seconds is not None:
         left = budget.seconds - budget.estimate_seconds - budget.elapsed
         end = time.monotonic() + min(budget.part(_FRONTIER_SHARE), 0.8 * left)
-    collecting = partial(frontier_of, outcome, complete, end, reading)
+    collecting = partial(_frontier_of, outcome, complete, end, reading)
     frontier = outcome.run_step(collecting, "the model has no frontier_")
     if frontier is None:
         return result, None
@@ -214,7 +214,7 @@ def record_of(outcome: SearchOutcome, ensemble: Ensemble, deadline: float) -> Ou
     return collect(outcome.trials, ensemble, outcome.size, deadline)
 
 
-def frontier_of(outcome: SearchOutcome, ensemble: Ensemble, deadline: float, reading: float) -> FrontierRecord | None:
+def _frontier_of(outcome: SearchOutcome, ensemble: Ensemble, deadline: float, reading: float) -> FrontierRecord | None:
     """Return what smaller ensembles are made of; None if models of all rows predict at last, which have no fold.
 
     Parameters
@@ -231,19 +231,19 @@ def frontier_of(outcome: SearchOutcome, ensemble: Ensemble, deadline: float, rea
     return record if record is None or outcome.trials.history.repeats else replace(record, overhead=reading)
 
 
-def curve_of(outcome: SearchOutcome) -> CurveRecord | None:
+def _curve_of(outcome: SearchOutcome) -> CurveRecord | None:
     """Return what the scores along the search are computed from; None if `cv` orders the rows by time."""
     if outcome.trials.task.in_time_order:
         return None
     return collect_curve(outcome.trials, outcome.size, outcome.budget)
 
 
-def predictions_of(outcome: SearchOutcome, ensemble: Ensemble) -> RowPredictions | None:
+def _predictions_of(outcome: SearchOutcome, ensemble: Ensemble) -> RowPredictions | None:
     """Return the out-of-fold predictions of the ensemble with their rows; see `collect_predictions`."""
     reading = partial(collect_predictions, outcome.trials, ensemble, seconds_end(outcome.budget))
     return outcome.run_step(reading, "the model has no suspect_labels_")
 
 
-def conformal_of(outcome: SearchOutcome, ensemble: Ensemble, deadline: float = float("inf")) -> Records | None:
+def _conformal_of(outcome: SearchOutcome, ensemble: Ensemble, deadline: float = float("inf")) -> Records | None:
     """Return the scores from which intervals and sets are made; see `scores_of_run`."""
     return outcome.run_step(partial(scores_of_run, outcome.trials, ensemble, deadline), _NO_INTERVALS)

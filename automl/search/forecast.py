@@ -18,7 +18,7 @@ from pipelines.configuration import Configuration
 logger = logging.getLogger(__name__)
 
 
-def shipped_corrections() -> dict[str, Correction]:
+def _shipped_corrections() -> dict[str, Correction]:
     """Return the corrections of the components' guesses by the name of the cost; empty if they cannot be read."""
     try:
         with MetaDatabase(store.SHIPPED) as database:
@@ -31,7 +31,7 @@ def shipped_corrections() -> dict[str, Correction]:
 def make_forecasts(task: Task) -> tuple[RuntimeModel, MemoryModel]:
     """Return the forecasts of seconds and memory for the folds of a task."""
     train_share = float(np.mean([len(train) for train, _ in task.folds])) / len(task.y)
-    corrections = shipped_corrections()
+    corrections = _shipped_corrections()
     return (
         RuntimeModel(task.traits, train_share, corrections.get(SECONDS.name, NO_CORRECTION)),
         MemoryModel(task.traits, train_share, corrections.get(FIT_MEMORY.name, NO_CORRECTION)),

@@ -35,7 +35,7 @@ def log_missing(unavailable: Mapping[str, Sequence[str]]) -> None:
         )
 
 
-def broken_families(history: RunHistory) -> dict[str, str]:
+def _broken_families(history: RunHistory) -> dict[str, str]:
     """Return the model families whose libraries a worker could not import, with the reasons."""
     return {
         result.trial.configuration.family: result.reason.removeprefix("not started: ")
@@ -72,7 +72,7 @@ class NarrowedSearcher:
 
     def suggest(self, history: RunHistory, n: int) -> list[Trial]:
         """See `Searcher.suggest`."""
-        reasons = broken_families(history)
+        reasons = _broken_families(history)
         for family, reason in reasons.items():
             if family not in self._broken:
                 lost = _families_like(family)

@@ -65,7 +65,7 @@ def possible_names(target: str | Sequence[str] | None) -> set[str]:
     return {name for text in given for name in (text, *(part.strip() for part in text.split(",")))}
 
 
-def target_names(given: Sequence[str], columns: Sequence[object]) -> list[str]:
+def _target_names(given: Sequence[str], columns: Sequence[object]) -> list[str]:
     """Return the names of one or more targets; commas separate several names, unless a column has the whole name.
 
     Examples
@@ -92,7 +92,7 @@ def split_targets(
     InvalidInputError
         If there is no such column, if no column is left, or if there is no row.
     """
-    names = target_names(targets, list(table.columns))
+    names = _target_names(targets, list(table.columns))
     columns = []
     for name in names:
         table, column = split_target(table, name, source, argument)

@@ -183,7 +183,7 @@ def find_dialect(path: Path, default: str, options: FileOptions) -> Dialect:
     InvalidInputError
         If the encoding cannot be found; the message names the option that helps.
     """
-    encoding = _given_encoding(options.encoding) if options.encoding else find_encoding(path)
+    encoding = _given_encoding(options.encoding) if options.encoding else _find_encoding(path)
     with open_bytes(path) as file:
         block = file.read(_SAMPLE)
         is_whole = not file.read(1)
@@ -193,7 +193,7 @@ def find_dialect(path: Path, default: str, options: FileOptions) -> Dialect:
         text = text[named.end() :]
     if not is_whole:
         text = text[: max(text.rfind("\n"), text.rfind("\r")) + 1] or text
-    separator = options.separator or (named[1] if named else find_separator(text, default, is_whole))
+    separator = options.separator or (named[1] if named else _find_separator(text, default, is_whole))
     records = _records(text, separator, is_whole)
     widths = {len(record) for record in records[1:]}
     surplus = bool(records) and widths == {len(records[0]) + 1} and not any(record[-1] for record in records[1:])
@@ -203,7 +203,7 @@ def find_dialect(path: Path, default: str, options: FileOptions) -> Dialect:
     return Dialect(encoding, separator, decimal, int(named is not None), surplus)
 
 
-def find_encoding(path: Path) -> str:
+def _find_encoding(path: Path) -> str:
     """Return the encoding of a text file.
 
     A byte order mark decides; then zero bytes, which only UTF-16 has; then whether the whole file is UTF-8. Other files
@@ -233,7 +233,7 @@ def find_encoding(path: Path) -> str:
     return "utf-8"
 
 
-def find_separator(text: str, default: str, is_whole: bool = True) -> str:
+def _find_separator(text: str, default: str, is_whole: bool = True) -> str:
     """Return the separator of the cells in the first lines of a file.
 
     A separator that gives all rows the same number of cells as the header wins; of several, the one with the most

@@ -195,7 +195,7 @@ def group_codes(frame: pd.DataFrame, argument: str) -> tuple[NDArray[np.int32], 
         )
     rows = [[columns[k][1][code] for k, code in enumerate(row)] for row in found.itertuples(index=False)]
     labels = _unique_labels(rows)
-    ordered = sorted_labels(labels)
+    ordered = _sorted_labels(labels)
     places = np.array([ordered.index(label) for label in labels], dtype=np.int32)
     return places[table.groupby([*table], sort=False).ngroup().to_numpy()], ordered
 
@@ -236,7 +236,7 @@ def _exact(value: Any) -> str:
     return repr(value) if isinstance(value, str) else "missing" if value is None else str(value)
 
 
-def sorted_labels(labels: Iterable[str]) -> list[str]:
+def _sorted_labels(labels: Iterable[str]) -> list[str]:
     """Return the different labels in the order of numbers where all are numbers, else in the order of texts."""
     unique = sorted(set(labels))
     try:

@@ -128,7 +128,7 @@ def join_several_targets(y: Any, X: Any, y_val: Any, X_val: Any, classification:
     if n_targets_of(y_val) != n_targets_of(y):
         raise InvalidInputError(f"y_val has {n_targets_of(y_val)} targets, but y has {n_targets_of(y)}")
     names, columns = target_columns(y, X)
-    _, others = target_columns(order_targets(y_val, names, "y_val", "y has"), X_val)
+    _, others = target_columns(_order_targets(y_val, names, "y_val", "y has"), X_val)
     parts = zip(names, columns, others, strict=True)
     return pd.DataFrame({name: _named(name, join_targets, a, X, b, X_val, classification) for name, a, b in parts})
 
@@ -168,10 +168,10 @@ def take_targets(y: Any, layout: TargetLayout) -> Any:
             f"y has {n_targets_of(y)} targets, but the model was fitted with {layout.n_targets}: "
             f"{', '.join(map(repr, layout.names))}"
         )
-    return order_targets(y, layout.names, "y", "the model was fitted with")
+    return _order_targets(y, layout.names, "y", "the model was fitted with")
 
 
-def order_targets(y: Any, names: Sequence[str], subject: str, owner: str) -> Any:
+def _order_targets(y: Any, names: Sequence[str], subject: str, owner: str) -> Any:
     """Return as many targets in the order of known names.
 
     An array stays as it is. So does a frame with the column labels 0, 1, ..., which pandas sets where there are no

@@ -54,7 +54,7 @@ class SplitRequest:
     random_state: int = 0
 
 
-def default_n_splits(n_rows: int) -> int:
+def _default_n_splits(n_rows: int) -> int:
     """Return the default number of folds for a number of rows.
 
     Small tables get eight folds, because fits are cheap. Tables of more than 10,000 rows get five, because fits on all
@@ -114,8 +114,8 @@ def make_folds(
             check_left(folds, holdout)
         if reason := _unusable(folds, y if is_classification else None, counted, undefined):
             raise InvalidInputError(f"{reason}; {_remedy(request, len(folds))}")
-        return newest_first(folds) if is_forward_chaining(folds) else folds
-    n_splits = min(int(cv or default_n_splits(len(y))), int(counted.sum()) - len(lone))
+        return _newest_first(folds) if is_forward_chaining(folds) else folds
+    n_splits = min(int(cv or _default_n_splits(len(y))), int(counted.sum()) - len(lone))
     while True:
         folds = _default_folds(request, n_splits, counted, lone)
         reason = _unusable(folds, y if is_classification else None, counted, undefined)
@@ -166,7 +166,7 @@ def lone_rows(y: NDArray[Any], counted: NDArray[np.bool_] | None = None) -> NDAr
     return np.flatnonzero(counted & (counts[y] == 1))
 
 
-def train_on_lone_rows(
+def _train_on_lone_rows(
     folds: Sequence[Fold],
     lone: NDArray[np.intp],
     groups: NDArray[Any] | None = None,
@@ -205,7 +205,7 @@ def is_forward_chaining(folds: Sequence[Fold]) -> bool:
     return len(folds) > 1 and all(train.max() < test.min() for train, test in folds)
 
 
-def newest_first(folds: Sequence[Fold]) -> tuple[Fold, ...]:
+def _newest_first(folds: Sequence[Fold]) -> tuple[Fold, ...]:
     """Return forward-chaining folds in descending order of their oldest scored rows.
 
     A search runs the first fold first and compares configurations on the first folds that they share. In this order it
@@ -280,7 +280,7 @@ def folds_from_cv(request: SplitRequest, argument: str, lone: NDArray[np.intp] |
         train, test = (np.flatnonzero(rows) if rows.dtype.kind == "b" else rows.astype(np.intp) for rows in pair)
         check_fold(f"{argument}: fold {i}", (train, test), y, asks_for_classes, groups)
         folds.append((train, test))
-    scored = tuple(folds) if lone is None else train_on_lone_rows(folds, lone, groups, request.resampling == "time")
+    scored = tuple(folds) if lone is None else _train_on_lone_rows(folds, lone, groups, request.resampling == "time")
     if not scored:
         raise InvalidInputError(f"{argument}: all scored rows are the only rows of their classes; merge rare classes")
     return scored
@@ -340,7 +340,7 @@ def _default_folds(
     if groups is None:
         fold = assign_folds(y, is_classification, n_splits, np.random.default_rng(seed), counted, lone)
         return tuple((np.flatnonzero(fold != i), np.flatnonzero(fold == i)) for i in range(n_splits))
-    return train_on_lone_rows(group_folds(y, is_classification, n_splits, groups, seed), lone, groups)
+    return _train_on_lone_rows(group_folds(y, is_classification, n_splits, groups, seed), lone, groups)
 
 
 def group_folds(

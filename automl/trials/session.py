@@ -97,7 +97,7 @@ class Session:
 
     def is_alive(self) -> bool | None:
         """Return whether the process of the session lives; None if it belongs to another machine or container."""
-        if self.machine != machine_id():
+        if self.machine != _machine_id():
             return None
         try:
             process = psutil.Process(self.pid)
@@ -153,7 +153,7 @@ def record_session(
     session = Session(
         phase=Phase.SEARCH,
         reason="",
-        machine=machine_id(),
+        machine=_machine_id(),
         pid=process.pid,
         process_started=process.create_time(),
         elapsed=0.0,
@@ -198,7 +198,7 @@ def record_expected(folder: str | os.PathLike[str] | None, line: str) -> None:
         _write(Path(folder), replace(session, expected=line))
 
 
-def machine_id() -> str:
+def _machine_id() -> str:
     """Return a text that only processes share which can see each other: host, boot and name space of processes."""
     parts = [socket.gethostname()]
     with suppress(OSError):

@@ -24,20 +24,20 @@ def show_queue(queue: JobQueue, batch: Batch) -> None:
     """Show the jobs of a batch until all of them have ended."""
     show(
         lambda: view_queue(queue.records(batch.name), batch.name, batch.results),
-        draw_queue,
-        queue_line,
+        _draw_queue,
+        _queue_line,
         lambda view: view.is_live,
     )
 
 
-def queue_line(view: QueueView) -> str:
+def _queue_line(view: QueueView) -> str:
     """Return the state of a queue in one line, which changes only with the states of the jobs."""
     counts = ", ".join(f"{n} {state}" for state, n in view.counts)
     has = "has" if view.n_jobs == 1 else "have"
     return f"{view.n_done} of {plural(view.n_jobs, 'job')} {has} ended: {counts}"
 
 
-def draw_queue(view: QueueView) -> RenderableType:
+def _draw_queue(view: QueueView) -> RenderableType:
     """Return the view of a queue."""
     head = Table.grid(padding=(0, 2))
     head.add_row(

@@ -47,7 +47,7 @@ def show_run(folder: Path) -> bool:
         reader.update()
         return view_run(reader, title)
 
-    view = show(look, draw_run, run_line, lambda view: view.state.is_live and view.state.kind != UNKNOWN)
+    view = show(look, _draw_run, run_line, lambda view: view.state.is_live and view.state.kind != UNKNOWN)
     return view.state.kind not in (FAILED, DIED)
 
 
@@ -94,7 +94,7 @@ def run_line(view: RunView) -> str:
     return text
 
 
-def draw_run(view: RunView) -> RenderableType:
+def _draw_run(view: RunView) -> RenderableType:
     """Return the view of a run."""
     head = Table.grid(padding=(0, 2))
     head.add_row(Text(view.title, style="bold"), Text(view.state.name, style=COLORS.get(view.state.kind, "yellow")))

@@ -125,7 +125,7 @@ def pull(
     """
     report = PullReport()
     in_a_row = 0
-    for task in find_tasks(client, selection):
+    for task in _find_tasks(client, selection):
         try:
             _pull_task(client, database, task, selection, report)
             report.n_tasks += 1
@@ -140,7 +140,7 @@ def pull(
     return report
 
 
-def find_tasks(client: OpenMLClient, selection: Selection) -> list[int]:
+def _find_tasks(client: OpenMLClient, selection: Selection) -> list[int]:
     """Return the numbers of all selected tasks, each once."""
     found = list(selection.tasks)
     for suite in selection.suites:
@@ -155,7 +155,7 @@ def find_tasks(client: OpenMLClient, selection: Selection) -> list[int]:
     return list(dict.fromkeys(found))
 
 
-def read_traits(dataset: Any, target: str, is_classification: bool) -> TableTraits:
+def _read_traits(dataset: Any, target: str, is_classification: bool) -> TableTraits:
     """Return traits of a data set from its features and qualities; they are close to the traits of the table itself.
 
     Raises
@@ -243,7 +243,7 @@ def _record(client: OpenMLClient, task: Any) -> DatasetRecord:
         fingerprint=f"{client.server} data set {dataset.dataset_id} target {task.target_name}",
         family=dataset.name,
         n_rows=int(qualities.get("NumberOfInstances", 0)),
-        traits=read_traits(dataset, task.target_name, is_classification),
+        traits=_read_traits(dataset, task.target_name, is_classification),
         qualities=qualities,
         target=np.zeros(0, dtype=np.float32),
         openml_id=int(dataset.dataset_id),
