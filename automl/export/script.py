@@ -16,7 +16,7 @@ from automl.export.columns import Columns, constant, raw_names, read_code, text_
 from automl.export.folds import add_remarks, splitter, with_groups
 from automl.export.models import NETWORKS, model_code, typical_model
 from automl.export.scores import print_scores_code, score_code
-from automl.export.steps import Codes, step_code
+from automl.export.steps import category_codes, step_code
 from automl.export.tables import CHECK_DECIMAL, CLASS_CODES, PARSER, READ_VALUES, WITH_POINTS, read_table_code
 from automl.export.targets import (
     USAGE,
@@ -145,6 +145,8 @@ def python_script(estimator: FittedModel, name: str = "pipeline.py") -> str:
         parts += _later_columns_step(given, categories, script, is_network)
     else:
         parts = [_table_step(given, columns, categories, numbers, script, is_network)]
+    if categories:
+        parts.insert(0, category_codes(reader, categories, script))
     parts += [step_code(steps[step], script, categories) for step in ("generate", "select") if step in steps]
     parts += model_code(steps["model"], script)
     return _assemble(estimator, bag.configuration.family, script, columns, categories, numbers, parts, name)
@@ -186,7 +188,7 @@ def _code_step(columns: Columns, categories: Sequence[str], numbers: Sequence[st
     """Return the code of the step whose result is an array of codes of categories, and of numbers."""
     branches = [("numbers", quote("passthrough"), "NUMBERS")] if numbers else []
     if categories:
-        branches.insert(0, ("categories", step_code(Codes(), script, categories), "CATEGORIES"))
+        branches.insert(0, ("categories", quote("passthrough"), "CATEGORIES"))
     return _join_branches(branches, columns, quote("passthrough"), script)
 
 

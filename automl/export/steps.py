@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from automl.export.code import Raw, Script, call_code, list_code, make_pipeline_code, quote
+from automl.export.parts import CategoryCodes
 from pipelines import row_samples, weights
 from pipelines.component import LARGEST
 from pipelines.steps import candidates, combined_features, generation, preprocessing, screening
@@ -39,16 +41,12 @@ _ROBUST_CLIP_SCALER = '''class RobustClipScaler(OneToOneFeatureMixin, Transforme
         scaled = (np.asarray(X) - self.center_) * self.factor_
         return scaled / np.sqrt(1.0 + (scaled / 3.0) ** 2)
 '''
-_COLUMN_QUANTILES = '''def column_quantiles(X, quantiles):
-    """Return quantiles of each column without its missing cells."""
-    return np.nanquantile(X, quantiles, axis=0)
-'''
 _VARIATION = '''def variation(X, y):
     """Score columns by their standard deviation, as a share of their largest value."""
     return X.std(axis=0) / np.maximum(np.abs(X).max(axis=0), 1e-30)
 '''
 _JOIN_PAIRS = '''def join_pairs(table):
-    """Join the texts of pairs of category columns; see PAIRS."""
+    """Join the codes of pairs of category columns; see PAIRS."""
     texts = table.astype("string").fillna("missing")
     return pd.concat([texts[a] + " & " + texts[b] for a, b in PAIRS], axis=1).astype(object)
 '''
@@ -87,16 +85,31 @@ def _function(step: Any, script: Script, categories: Sequence[str]) -> str:
     return _clip(LARGEST, script) if step.func is preprocessing.clip_numbers else script.plain(step)
 
 
+def category_codes(reader: Any, categories: Sequence[str], script: Script) -> str:
+    """Return the code of the step that replaces the texts of categories by codes, for a fitted `TableReader`."""
+    script.source(CategoryCodes)
+    script.imports |= {"import numpy as np", "import pandas as pd"}
+    for name in ("BaseEstimator", "TransformerMixin"):
+        script.use("sklearn.base", name)
+    readers = {column.positions[0]: column.reader for column in reader.columns_ if column.positions}
+    orders = []
+    for name, position in zip(categories, reader.categorical_, strict=True):
+        levels = list(readers[position].levels)
+        usual = CategoryCodes([name], max_categories=len(levels)).fit(pd.DataFrame({name: levels}))
+        if levels != list(usual.levels_[name]):
+            orders.append(f"{quote(name)}: {script.value(levels)}")
+    arguments = ["CATEGORIES"]
+    if orders:
+        arguments.append(f"{{{', '.join(orders)}}}")
+    if any(readers[position].grouped for position in reader.categorical_):
+        arguments.append(f"max_categories={reader.max_categories}")
+    return call_code("CategoryCodes", arguments)
+
+
 def _code_encoder(step: Any, script: Script, categories: Sequence[str]) -> str:
-    missing = "np.nan" if step.keep_missing else "-1"
-    script.imports.add("import numpy as np")
-    return script.call(
-        "sklearn.preprocessing",
-        "OrdinalEncoder",
-        handle_unknown="use_encoded_value",
-        unknown_value=Raw(missing),
-        encoded_missing_value=Raw(missing),
-    )
+    if step.keep_missing:
+        return quote("passthrough")
+    return script.call("sklearn.impute", "SimpleImputer", strategy="constant", fill_value=-1, keep_empty_features=True)
 
 
 def _target_encoder(step: Any, script: Script, categories: Sequence[str]) -> str:
@@ -113,18 +126,10 @@ def _target_encoder(step: Any, script: Script, categories: Sequence[str]) -> str
 
 
 def _frequency_encoder(step: Any, script: Script, categories: Sequence[str]) -> str:
-    """Count on codes: the copied encoder compares numbers."""
     script.source(FrequencyEncoder, find_levels)
     script.use("sklearn.base", "OneToOneFeatureMixin")
     _base_imports(script)
-    codes = step_code(Codes(), script, categories)
-    return make_pipeline_code(script, [codes, "FrequencyEncoder()"])
-
-
-class Codes:
-    """Stands for the encoder that turns texts into codes."""
-
-    keep_missing = True
+    return "FrequencyEncoder()"
 
 
 def _pairs(step: Any, script: Script, categories: Sequence[str]) -> str:
@@ -190,11 +195,10 @@ def _combined(step: Any, script: Script, categories: Sequence[str]) -> str:
     """Copy the modules that combine columns, and the functions of other modules that they call."""
     for module in (screening, candidates, combined_features):
         script.copy_module(module)
-    script.source(find_levels, relative_weights)
+    script.source(find_levels, relative_weights, preprocessing.column_quantiles)
     script.define("LEAST_ROWS_OF_CLASS", f"LEAST_ROWS_OF_CLASS = {row_samples.LEAST_ROWS_OF_CLASS!r}\n")
     script.source(row_samples.spread_classes, row_samples._code_classes, row_samples._count_wanted)
     script.source(row_samples._find_lacking, row_samples._bring_forward, row_samples.places_in_class)
-    script.define("column_quantiles", _COLUMN_QUANTILES)
     script.define("LARGEST", f"LARGEST = {LARGEST!r}\n")
     for name in ("_DIVISORS", "_MAX_MEAN_COUNT", "_TOLERANCE"):
         script.define(name, f"{name} = {getattr(weights, name)!r}\n")
@@ -267,7 +271,6 @@ def _base_imports(script: Script) -> None:
 
 _CONVERTERS: dict[str, Callable[[Any, Script, Sequence[str]], str | list[str]]] = {
     "CodeEncoder": _code_encoder,
-    "Codes": _code_encoder,
     "TargetMeanEncoder": _target_encoder,
     "FrequencyEncoder": _frequency_encoder,
     "CategoryPairs": _pairs,
