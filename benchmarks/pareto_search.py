@@ -66,7 +66,7 @@ def run_ours(name: str, scenario: Scenario, objectives: Objectives, seed: int, n
     """Return the values in the order of evaluation, shape (n_trials, 2); all trials take the same time."""
 
     def further(history: RunHistory) -> Array:
-        return np.array([[e.folds[0].info["seconds"]] for e in history.evaluations.values()])
+        return np.array([[e.folds[0].info["scores"]["seconds"]] for e in history.evaluations.values()])
 
     space, history, found = scenario.space(), RunHistory(), []
     searcher = SmacSearcher(space, seed=seed, further=further) if name == OURS else RandomSearcher(space, seed=seed)
@@ -74,7 +74,7 @@ def run_ours(name: str, scenario: Scenario, objectives: Objectives, seed: int, n
         [trial] = searcher.suggest(history, 1)
         loss, seconds = objectives([dict(trial.configuration)])[0]
         found.append((loss, seconds))
-        result = FoldResult(float(loss), 1.0, 0.0, {"seconds": float(seconds)})
+        result = FoldResult(float(loss), 1.0, 0.0, {"scores": {"seconds": float(seconds)}})
         history.append(TrialResult(trial, Status.OK, {0: result}, 1.0))
     return np.array(found)
 

@@ -105,7 +105,7 @@ def test_it_plans_the_workers_and_the_first_configurations_of_a_fit(target, monk
         raise BegunError(plan.n_workers, list(plan.initial))
 
     monkeypatch.setattr("automl.execute.catalog.LocalExecutor", make_workers)
-    monkeypatch.setattr("automl.run.run.make_searcher", begin)
+    monkeypatch.setattr("automl.run.run.prepare_searcher", begin)
     monkeypatch.setattr("automl.advice.SearchPlan.simulate", simulate)
     kind = automl.AutoMLRegressor if target == "numbers" else automl.AutoMLClassifier
     with pytest.raises(BegunError) as in_fit:

@@ -188,7 +188,7 @@ def test_ctrl_c_in_the_last_training_keeps_the_models_of_all_rows_of_earlier_ses
         ("automl.run.conclusion.collect_curve", "the model has no score_over_time_"),
         ("automl.ensemble.out_of_fold_scores.collect_scores", "the model predicts no intervals and no sets"),
         ("automl.run.conclusion.scores_of_frontier", "the model predicts no intervals and no sets"),
-        ("automl.trials.run_directory.RunDirectory.close", "temporary files of the run may be left"),
+        ("automl.trials.artifacts.Artifacts.remove_working_folder", "temporary files of the run may be left"),
         ("automl.checks.data_checks.check_leak", "no column was compared with the ensemble"),
         ("automl.fitting.score_metrics", "the model has no metric_scores_"),
         ("automl.expected_score.estimate_score_before", "estimate_ is computed when it is read"),

@@ -18,6 +18,7 @@ from automl.ensemble.frontier import find_entries
 from automl.ensemble.slimming import within_limit
 from automl.errors import InvalidInputError
 from automl.task.holdout import choose_holdout
+from automl.task.scored_target import ScoredTarget
 from pipelines.component import Component
 from pipelines.quantiles import pinball_loss
 from tests.factories import FAST
@@ -198,7 +199,7 @@ def test_the_estimate_of_an_ensemble_that_a_limit_has_made_smaller_is_its_own():
 
 
 def test_a_smaller_ensemble_that_cannot_be_scored_has_an_unknown_estimate_with_its_note(monkeypatch):
-    monkeypatch.setattr(frontier, "loss_or_nan", lambda *_: float("nan"))
+    monkeypatch.setattr(frontier, "_scores", lambda *_: (np.nan, np.nan, np.nan))
     settings = {**SETTINGS, "include": ["logistic_regression"], "max_trials": 2, "max_predict_milliseconds": 0.1}
     clf = AutoMLClassifier(**settings).fit(X, Y)
     assert clf.frontier_["milliseconds"].max() <= 0.1
@@ -308,7 +309,7 @@ def test_rows_for_a_scorer_that_reads_the_table_are_saved_only_on_request(amount
 def test_after_the_deadline_the_scorer_is_not_called_and_the_limit_is_met(monkeypatch):
     clf = AutoMLClassifier(**SETTINGS, scoring="neg_log_loss").fit(X, Y)
     record, calls = clf._frontier, []
-    monkeypatch.setattr(frontier, "loss_or_nan", lambda *_: calls.append(1) or 0.5)
+    monkeypatch.setattr(ScoredTarget, "loss", lambda *_: calls.append(1) or 0.5)
     limit = float(clf.frontier_["milliseconds"].median())
     calls.clear()
     ensemble, smaller = within_limit(clf._ensemble, record, limit, None, deadline=time.monotonic() - 1)
