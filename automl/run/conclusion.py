@@ -34,7 +34,6 @@ from automl.trials.initial_design import InitialDesign
 # Shares of the seconds that are left after the search, at which the parts of the conclusion end at the latest.
 _CHOICE_ENDS, _LOADING_ENDS, _DECISION_ENDS, _COLLECTION_ENDS = 0.4, 0.65, 0.75, 0.85
 _FRONTIER_SHARE = 0.02  # of the budget, which the measuring of smaller ensembles may take
-_NO_INTERVALS = "the model predicts no intervals and no sets"
 
 
 @dataclass(frozen=True)
@@ -139,20 +138,22 @@ def conclude(
     for_prediction : bool
         Whether to leave out what predictions do not need.
     """
-    complete, record = result.ensemble, None
+    trials, budget, complete, record = outcome.trials, outcome.budget, result.ensemble, None
     if limit is not None or not for_prediction:
         result, record = _within_limit(outcome, result, limit, reading)
     rows = curve = singles = None
     if not for_prediction:
         singles = _singles_of(outcome, result, complete, record)
-        rows = _predictions_of(outcome, result.ensemble)
-        if not result.is_smaller:
-            curve = outcome.run_step(partial(_curve_of, outcome), "the model has no score_over_time_")
+        predicting = partial(collect_predictions, trials, result.ensemble, seconds_end(budget))
+        rows = outcome.run_step(predicting, "the model has no suspect_labels_")
+        if not result.is_smaller and not trials.task.in_time_order:
+            drawing = partial(collect_curve, trials, outcome.size, budget)
+            curve = outcome.run_step(drawing, "the model has no score_over_time_")
     if result.is_smaller and result.frontier is not None:
         scoring = partial(scores_of_frontier, result.frontier, result.ensemble)
-        conformal = outcome.run_step(scoring, _NO_INTERVALS)
     else:
-        conformal = _conformal_of(outcome, result.ensemble, seconds_end(outcome.budget))
+        scoring = partial(scores_of_run, trials, result.ensemble, seconds_end(budget))
+    conformal = outcome.run_step(scoring, "the model predicts no intervals and no sets")
     return replace(result, row_predictions=rows, score_curve=curve, conformal=conformal, single_scores=singles)
 
 
@@ -229,21 +230,3 @@ def _frontier_of(outcome: SearchOutcome, ensemble: Ensemble, deadline: float, re
         return None
     record = collect_frontier(outcome.trials, ensemble, outcome.loader, deadline)
     return record if record is None or outcome.trials.history.repeats else replace(record, overhead=reading)
-
-
-def _curve_of(outcome: SearchOutcome) -> CurveRecord | None:
-    """Return what the scores along the search are computed from; None if `cv` orders the rows by time."""
-    if outcome.trials.task.in_time_order:
-        return None
-    return collect_curve(outcome.trials, outcome.size, outcome.budget)
-
-
-def _predictions_of(outcome: SearchOutcome, ensemble: Ensemble) -> RowPredictions | None:
-    """Return the out-of-fold predictions of the ensemble with their rows; see `collect_predictions`."""
-    reading = partial(collect_predictions, outcome.trials, ensemble, seconds_end(outcome.budget))
-    return outcome.run_step(reading, "the model has no suspect_labels_")
-
-
-def _conformal_of(outcome: SearchOutcome, ensemble: Ensemble, deadline: float = float("inf")) -> Records | None:
-    """Return the scores from which intervals and sets are made; see `scores_of_run`."""
-    return outcome.run_step(partial(scores_of_run, outcome.trials, ensemble, deadline), _NO_INTERVALS)
