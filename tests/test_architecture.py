@@ -104,6 +104,7 @@ ORDER = {
         "estimator",
         "loading",
         "plots",
+        "usual_metrics",
         "meta",
         "comparison",
         "jobs",

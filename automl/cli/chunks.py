@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from automl.cli.support import write_message
+from automl.cli.support import write_message, write_note
 from automl.errors import InvalidInputError, UnreadCellsWarning
 from automl.plurals import plural
 from automl.table_files.reading import Chunk, read_chunks
@@ -131,7 +131,7 @@ class ChunkedTable:
             n_cells = sum(cells.n_cells for cells in chunks.values())
             merged.append(replace(chunks[min(chunks)], n_cells=n_cells, n_rows=self._n_rows_read))
         if merged:
-            write_message(1, f"note: '{self._path}': {describe_unread(merged)}")
+            write_note(f"'{self._path}': {describe_unread(merged)}")
 
     def _complete(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return the table with empty columns in place of missing ones that the model does not use."""

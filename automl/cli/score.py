@@ -21,7 +21,7 @@ from automl.cli.support import (
     load_model,
     messages_on_stderr,
     within,
-    write_message,
+    write_note,
 )
 from automl.cli.true_values import true_values
 from automl.errors import InvalidInputError
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from automl.base import BaseAutoML
     from automl.cli.chunks import ChunkedTable
-    from automl.cli.metrics import Scored
     from automl.table_files.reading import Chunk
+    from automl.usual_metrics.scores import Scored
 
 
 def score(
@@ -77,8 +77,8 @@ def score(
     """
     options = file_options(encoding, separator, decimal, sheet, table)
     with messages_on_stderr(1):
-        from automl.cli.metrics import evaluate
         from automl.cli.target_scores import score_targets
+        from automl.usual_metrics.scores import evaluate
 
         estimator = load_model(model)
         each: dict[str, list[Scored]] = {}
@@ -90,7 +90,7 @@ def score(
         else:
             positive_label = _positive_label(estimator, positive)
             y, answers = _predict(estimator, table, _only(target), chunk_rows, options)
-            n_rows, results = len(y), evaluate(estimator, y, answers, positive_label)
+            n_rows, results = len(y), evaluate(estimator, y, answers, write_note, positive_label)
     expected = _expected(estimator)
     if as_json:
         content = _as_json(results, expected, n_rows)
@@ -173,7 +173,7 @@ def labeled_chunks(
         rows = chunk.first_row + np.flatnonzero(known)
         yield chunk, known, true_values(labels[known], classes, path, rows), column
     if n_empty:
-        write_message(1, f"note: left out {plural(n_empty, 'row')} without a value of '{column}'")
+        write_note(f"left out {plural(n_empty, 'row')} without a value of '{column}'")
     if not n_known:
         raise InvalidInputError(f"'{path}' holds no row with a known label")
 
@@ -205,7 +205,7 @@ def _expected(estimator: BaseAutoML) -> Any:
 
 
 def _as_json(results: list[Scored], expected: Any, n_rows: int) -> dict[str, Any]:
-    from automl.cli.metrics import LEVEL
+    from automl.usual_metrics.scores import LEVEL
 
     return {
         "n_rows": n_rows,
@@ -255,8 +255,8 @@ def _table(results: list[Scored], expected: Any, with_expected: bool) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    from automl.cli.metrics import LEVEL
     from automl.task.metric_words import MetricWords
+    from automl.usual_metrics.scores import LEVEL
 
     heads = ["metric", "score", f"{LEVEL:.0%} interval", *(["expected by the model"] if with_expected else [])]
     table = Table(*heads)

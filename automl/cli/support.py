@@ -224,6 +224,11 @@ def write_message(verbose: int, text: str) -> None:
         typer.echo(f"automl: {' '.join(text.split())}", err=True)
 
 
+def write_note(text: str) -> None:
+    """Write a note about the data or the model to standard error."""
+    write_message(1, f"note: {text}")
+
+
 def read_labeled(estimator: BaseAutoML, path: Path, targets: Sequence[str], options: FileOptions) -> tuple[Any, Any]:
     """Return the table in a file and its target, or its targets, with the labels of a fitted estimator."""
     from automl.table_files.reading import read_table
@@ -283,7 +288,7 @@ def load_model(folder: Path, for_prediction: bool = False) -> Any:
         )
     for warning in caught:
         if warning.category is UserWarning:  # scikit-learn repeats it in a class of its own for each estimator
-            write_message(1, f"note: {warning.message}")
+            write_note(str(warning.message))
     return estimator
 
 

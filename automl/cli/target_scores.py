@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automl.cli.support import split_names, write_message
+from automl.cli.support import split_names, write_note
 from automl.cli.true_values import true_values
 from automl.errors import InvalidInputError
 from automl.plurals import plural
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from automl.base import BaseAutoML
     from automl.cli.chunks import ChunkedTable
-    from automl.cli.metrics import Scored
     from automl.table_files.reading import Chunk
+    from automl.usual_metrics.scores import Scored
 
 
 def score_targets(
@@ -37,8 +37,8 @@ def score_targets(
     import pandas as pd
 
     from automl.cli.chunks import ChunkedTable, show_rows
-    from automl.cli.metrics import evaluate_targets
     from automl.cli.seen_rows import SeenRows
+    from automl.usual_metrics.scores import evaluate_targets
 
     source, seen = ChunkedTable(path, estimator, chunk_rows, options), SeenRows(estimator)
     truth, parts = [], []
@@ -51,7 +51,7 @@ def score_targets(
         source.finish()
     seen.show()
     y = pd.concat(truth, ignore_index=True)
-    return len(y), *evaluate_targets(estimator, y, np.concatenate(parts))
+    return len(y), *evaluate_targets(estimator, y, np.concatenate(parts), write_note)
 
 
 def _side_by_side(estimator: BaseAutoML, table: Any) -> Any:
@@ -95,7 +95,7 @@ def labeled_targets(
         rows = chunk.first_row + np.flatnonzero(known)
         yield chunk, known, pd.DataFrame({name: true_values(labels[name][known], c, path, rows) for name, c in pairs})
     if n_empty:
-        write_message(1, f"note: left out {plural(n_empty, 'row')} without a value of each target")
+        write_note(f"left out {plural(n_empty, 'row')} without a value of each target")
     if not n_known:
         raise InvalidInputError(f"'{path}' holds no row with a known value of each target")
 

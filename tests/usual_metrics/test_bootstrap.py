@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import get_scorer
 
-from automl.cli import bootstrap
-from automl.cli.metrics import _StoredClassifier, _StoredRegressor
+from automl.usual_metrics import bootstrap
+from automl.usual_metrics.scores import _StoredClassifier, _StoredRegressor
 
 
 def check(metrics, judged, y, seed):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import get_scorer
 
-from automl.cli import bootstrap
-from automl.cli.support import write_message
 from automl.ensemble.estimate import shows_spread
 from automl.errors import InvalidInputError
 from automl.fitted.one_target import OneTarget, each_target, layout_of
@@ -25,6 +23,7 @@ from automl.plurals import plural
 from automl.task.metric_words import MetricWords
 from automl.task.metrics import Metric, loss_or_nan
 from automl.task.positive_class import class_in_words, positive_code
+from automl.usual_metrics import bootstrap
 from pipelines.row_samples import draw_rows
 
 if TYPE_CHECKING:
@@ -69,10 +68,34 @@ class Scored:
     of_class: str = ""
 
 
+class _Judged(NamedTuple):
+    """True values and the answers of a model, in the forms that scorers take.
+
+    Attributes
+    ----------
+    truth, model : ndarray of shape (n_rows,), estimator
+        For the usual scorers: numbers, or class codes, of which 1 is the class of interest of two classes.
+    own_truth, own_model : ndarray of shape (n_rows,), estimator
+        For the scorer of the search, which may be the user's and know the labels.
+    usual : mapping of str to callable
+        The usual metrics on bootstrap samples of some of the rows.
+    classes : ndarray or None
+        The labels in the order of the codes; None for numbers.
+    """
+
+    truth: NDArray[Any]
+    model: Any
+    own_truth: NDArray[Any]
+    own_model: Any
+    usual: bootstrap.Resampled
+    classes: NDArray[Any] | None = None
+
+
 def evaluate(
     estimator: BaseAutoML | OneTarget,
     y: NDArray[Any],
     answers: Mapping[str, NDArray[Any]],
+    tell: Callable[[str], object],
     positive_label: Any = None,
     target: str | None = None,
 ) -> list[Scored]:
@@ -86,6 +109,8 @@ def evaluate(
         The true labels or values.
     answers : mapping of str to ndarray
         The answers of the methods ``predict``, ``predict_proba`` and ``predict_quantiles``, if the model has them.
+    tell : callable
+        Gets notes for the user about metrics that are left out.
     positive_label : label, optional
         The class of interest of two classes; the one of the estimator when None.
     target : str, optional
@@ -103,56 +128,67 @@ def evaluate(
     rows = np.arange(len(y)) if size == len(y) else draw_rows(rng, len(y), size, codes)
     weights = bootstrap.draw_weights(rng, _SAMPLES, size)
     if classes is None:
-        truth: NDArray[Any] = np.asarray(y, dtype=np.float64)
-        shown_classes = None
-        own_truth, own_judged = truth, _StoredRegressor(answers)
-        judged: Any = own_judged
-        usual = bootstrap.regression(truth[rows], np.asarray(answers["predict"], dtype=np.float64)[rows])
-        n_zero = int(np.count_nonzero(truth == 0))
+        judged = _judged_numbers(y, answers, rows)
+        n_zero = int(np.count_nonzero(judged.truth == 0))
         if n_zero and own_name != _PERCENTAGE:  # it divides by these values
-            usual = {name: metric for name, metric in usual.items() if name != _PERCENTAGE}
+            judged = judged._replace(usual={name: own for name, own in judged.usual.items() if name != _PERCENTAGE})
             where = f"the true value of {target!r}" if target else "the true value"
             words = MetricWords.of(_PERCENTAGE)
-            write_message(1, f"note: left out the {words.name}, because {where} is 0 in {plural(n_zero, 'row')}")
+            tell(f"left out the {words.name}, because {where} is 0 in {plural(n_zero, 'row')}")
     else:
-        classes = np.asarray(classes)
-        # Code 1 is the class of interest where there are two classes.
         label = estimator.positive_label if positive_label is None else positive_label
-        is_swapped = len(classes) == 2 and positive_code(classes, label) == 0
-        order = -1 if is_swapped else 1
-        shown_classes = classes[::order]
-        code = {label: number for number, label in enumerate(classes[::order].tolist())}
-        truth = np.array([code[label] for label in y.tolist()])
-        predicted = np.array([code[label] for label in answers["predict"].tolist()])
-        probabilities = answers["predict_proba"][:, ::order]
-        # The user's scorer may know the labels; scikit-learn's scorers of one class need the codes 0 and 1.
-        own_truth, own_judged = classes[::order][truth], _StoredClassifier(answers, classes)
-        judged = _StoredClassifier({"predict": predicted, "predict_proba": probabilities}, np.arange(len(classes)))
-        usual = bootstrap.classification(truth[rows], predicted[rows], probabilities[rows])
-    own = estimator.scorer_, own_judged, own_truth
+        judged = _judged_classes(y, answers, rows, np.asarray(classes), label)
+    own = estimator.scorer_, judged.own_model, judged.own_truth
     results = []
     with _quiet():
-        for name in dict.fromkeys([own_name, *usual]):
-            scorer = own if name == own_name else (get_scorer(name), judged, truth)
-            of_class = estimator._metric.of_class if name == own_name else class_in_words(name, shown_classes, 1)
+        for name in dict.fromkeys([own_name, *judged.usual]):
+            scorer = own if name == own_name else (get_scorer(name), judged.model, judged.truth)
+            of_class = estimator._metric.of_class if name == own_name else class_in_words(name, judged.classes, 1)
             score = _score(scorer, np.arange(len(y)))
-            if name in usual and not math.isfinite(score):  # a scorer of a loaded model may not have been loaded
-                score = _score((get_scorer(name), judged, truth), np.arange(len(y)))
+            if name in judged.usual and not math.isfinite(score):  # a scorer of a loaded model may not have been loaded
+                score = _score((get_scorer(name), judged.model, judged.truth), np.arange(len(y)))
             if math.isfinite(score):
                 # The search may have optimized a score of another class than the given one.
-                is_usual = name in usual and of_class == class_in_words(name, shown_classes, 1)
-                drawn = usual[name](weights) if is_usual else _resample(scorer, rows, weights)
+                is_usual = name in judged.usual and of_class == class_in_words(name, judged.classes, 1)
+                drawn = judged.usual[name](weights) if is_usual else _resample(scorer, rows, weights)
                 scored = _scored(name, score, drawn, rows, len(y), name == own_name)
                 results.append(replace(scored, of_class=of_class))
     if not results:
         raise InvalidInputError("no metric can be computed from these rows")
     if not results[0].is_optimized:
-        write_message(1, f"note: {own_name} cannot be computed from the predictions of these rows")
+        tell(f"{own_name} cannot be computed from the predictions of these rows")
     return results
 
 
+def _judged_numbers(y: NDArray[Any], answers: Mapping[str, NDArray[Any]], rows: NDArray[np.intp]) -> _Judged:
+    truth, model = np.asarray(y, dtype=np.float64), _StoredRegressor(answers)
+    usual = bootstrap.regression(truth[rows], np.asarray(answers["predict"], dtype=np.float64)[rows])
+    return _Judged(truth, model, truth, model, usual)
+
+
+def _judged_classes(
+    y: NDArray[Any],
+    answers: Mapping[str, NDArray[Any]],
+    rows: NDArray[np.intp],
+    classes: NDArray[Any],
+    positive_label: Any,
+) -> _Judged:
+    """Return the answers of a classifier for the codes of the classes, and for their labels."""
+    is_swapped = len(classes) == 2 and positive_code(classes, positive_label) == 0
+    order = -1 if is_swapped else 1
+    shown = classes[::order]
+    code = {label: number for number, label in enumerate(shown.tolist())}
+    truth = np.array([code[label] for label in y.tolist()])
+    predicted = np.array([code[label] for label in answers["predict"].tolist()])
+    probabilities = answers["predict_proba"][:, ::order]
+    # The user's scorer may know the labels; scikit-learn's scorers of one class need the codes 0 and 1.
+    model = _StoredClassifier({"predict": predicted, "predict_proba": probabilities}, np.arange(len(classes)))
+    usual = bootstrap.classification(truth[rows], predicted[rows], probabilities[rows])
+    return _Judged(truth, model, shown[truth], _StoredClassifier(answers, classes), usual, shown)
+
+
 def evaluate_targets(
-    estimator: BaseAutoML, y: pd.DataFrame, predictions: NDArray[Any]
+    estimator: BaseAutoML, y: pd.DataFrame, predictions: NDArray[Any], tell: Callable[[str], object]
 ) -> tuple[Scored | None, dict[str, list[Scored]]]:
     """Return the metric that the search has optimized over all targets, and the usual metrics of each target.
 
@@ -162,6 +198,8 @@ def evaluate_targets(
         The true labels or values, with the names of the targets.
     predictions : ndarray of shape (n_rows, n_columns)
         The predictions for the targets, side by side.
+    tell : callable
+        Gets notes for the user about metrics that are left out.
     """
     codes, each = [], {}
     for own, block in zip(each_target(estimator), layout_of(estimator).blocks(predictions), strict=True):
@@ -173,11 +211,13 @@ def evaluate_targets(
             codes.append(np.array([numbers[label] for label in values.tolist()]))
         else:
             codes.append(values)
-        each[own.name] = evaluate(own, values, answers, target=own.name)
-    return _evaluate_together(estimator._metric, np.column_stack(codes), predictions), each
+        each[own.name] = evaluate(own, values, answers, tell, target=own.name)
+    return _evaluate_together(estimator._metric, np.column_stack(codes), predictions, tell), each
 
 
-def _evaluate_together(metric: Metric, y: NDArray[Any], predictions: NDArray[Any]) -> Scored | None:
+def _evaluate_together(
+    metric: Metric, y: NDArray[Any], predictions: NDArray[Any], tell: Callable[[str], object]
+) -> Scored | None:
     """Return the metric of all targets at once; None where it is not defined for these rows."""
 
     def score(judged: NDArray[Any], table: NDArray[np.intp], true: NDArray[Any]) -> float:
@@ -186,7 +226,7 @@ def _evaluate_together(metric: Metric, y: NDArray[Any], predictions: NDArray[Any
     scorer = score, predictions, y
     whole = _score(scorer, np.arange(len(y)))
     if not math.isfinite(whole):
-        write_message(1, f"note: {metric.name} cannot be computed from the predictions of these rows")
+        tell(f"{metric.name} cannot be computed from the predictions of these rows")
         return None
     rng, size = np.random.default_rng(_SEED), min(len(y), _MOST_ROWS)
     rows = np.arange(len(y)) if size == len(y) else draw_rows(rng, len(y), size, y)

@@ -1,0 +1,1 @@
+"""The usual metrics of a fitted model on rows with known labels, with intervals."""
