@@ -98,7 +98,7 @@ def spaced_rows(rows: Rows, most: int, y: NDArray[Any]) -> Rows:
     ----------
     rows : ndarray of int
         In ascending order.
-    y : ndarray of shape (n_samples,)
+    y : ndarray of shape (n_samples,) or (n_samples, n_targets)
         Class codes of all rows, or floats.
     """
     spaced = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(np.intp))]

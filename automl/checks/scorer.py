@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from automl.checks.warning import DataWarning
 from automl.plurals import short_number
@@ -24,9 +25,9 @@ def check_scorer_sign(task: Task) -> list[DataWarning]:
     """Return a warning if the target itself, as a prediction, has a lower score than the best constant prediction.
 
     Fast metrics have the right sign. A scorer that is slow on all rows gets a sample of them. A scorer that is slow on
-    few rows, one of several targets, and one that has no value for these predictions, is left alone.
+    few rows, and one that has no value for these predictions, is left alone.
     """
-    if task.y.ndim == 2 or task.metric.fast is not None:
+    if task.metric.fast is not None:
         return []
     rows = task.counted_rows
     if task.metric.seconds > _MOST_SECONDS:
@@ -34,7 +35,7 @@ def check_scorer_sign(task: Task) -> list[DataWarning]:
             return []
         rows = spaced_rows(rows, _SAMPLE, task.y)
     metric, y, weight = task.metric.take(rows), task.y[rows], task.weights(rows)
-    perfect = score_or_nan(metric, y, y if metric.classes is None else np.eye(len(metric.classes))[y], weight)
+    perfect = score_or_nan(metric, y, _perfect_predictions(task, y), weight)
     constant, _ = dummy_score(metric, y, weight)
     if constant is None or not perfect < constant:
         return []
@@ -43,6 +44,15 @@ def check_scorer_sign(task: Task) -> list[DataWarning]:
         f"search maximizes the score, and selects the worst model; {_remedy(metric.scorer)}"
     )
     return [DataWarning(CODE, None, message, "high")]
+
+
+def _perfect_predictions(task: Task, y: NDArray[Any]) -> NDArray[Any]:
+    """Return the target of some rows as predictions: numbers, or probabilities of 0 and 1."""
+    layout = task.traits.targets
+    if layout is None:
+        return np.eye(task.traits.n_classes)[y] if task.traits.n_classes else y
+    parts = [np.eye(n)[own] for n, own in zip(layout.n_classes, y.T, strict=True)] if layout.n_classes else [y]
+    return np.hstack(parts)
 
 
 def _remedy(scorer: Any) -> str:

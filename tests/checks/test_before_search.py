@@ -343,6 +343,43 @@ def test_a_scorer_with_the_wrong_sign_gives_a_warning_with_the_remedy(scoring, r
     assert len(lines) == 1
 
 
+def share_of_wrong_cells(y, predicted):
+    return float((np.asarray(y) != np.asarray(predicted)).mean())
+
+
+def cost_of_probabilities(y, probabilities):
+    return float(np.mean([np.abs((y[:, j] == "yes") - own[:, 1]).mean() for j, own in enumerate(probabilities)]))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    ("function", "n", "seconds"),
+    [
+        (share_of_wrong_cells, 400, 0.0),
+        (share_of_wrong_cells, 20_000, 4e-6),  # of one row
+        (cost_of_probabilities, 400, 0.0),
+        (cost, 400, 0.0),
+    ],
+    ids=["labels", "labels of many rows", "probabilities", "numbers"],
+)
+def test_a_scorer_of_several_targets_with_the_wrong_sign_gives_a_warning(function, n, seconds, weighted):
+    rng = np.random.default_rng(0)
+    X, weight = rng.normal(size=(n, 2)), rng.integers(0, 3, n) if weighted else None
+    y = X**2 + rng.normal(size=(n, 2))
+    if function is not cost:
+        y = np.where(np.column_stack([y[:, 0] > 1, np.arange(n) % (n // 4) == 5]), "yes", "no")
+
+    def loss(y, predicted, sample_weight=None):
+        time.sleep(seconds * len(y))
+        return function(y, predicted)
+
+    response = "predict_proba" if function is cost_of_probabilities else "predict"
+    for right in (False, True):
+        scoring = make_scorer(loss, greater_is_better=not right, response_method=response)
+        found = by_code(X, y, classification=function is not cost, weight=weight, scoring=scoring)
+        assert ("scorer_sign" in found) == (not right)
+
+
 def slow_cost(y, predicted):
     """Return the cost after two microseconds for each row."""
     time.sleep(2e-6 * len(y))
