@@ -41,18 +41,11 @@ class BestPipeline(Pipeline):
     ):
         super().__init__(steps, transform_input=transform_input, memory=memory, verbose=verbose)
         self.configuration = configuration
-        self._original = _kinds(steps)
+        self._original = _facts(steps)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters without the configuration, which the text of an outer estimator would begin with."""
         return {name: value for name, value in super().get_params(deep).items() if name != "configuration"}
-
-    def set_params(self, **params: Any) -> BestPipeline:
-        """Set parameters as in scikit-learn; the configuration no longer describes other steps, and is forgotten."""
-        super().set_params(**params)
-        if params.keys() - {"transform_input", "memory", "verbose"}:
-            self.configuration = None
-        return self
 
     def __sklearn_clone__(self) -> BestPipeline:
         copy: BestPipeline = super().__sklearn_clone__()
@@ -61,7 +54,7 @@ class BestPipeline(Pipeline):
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         configuration = self.configuration
-        if configuration is None or _kinds(self.steps) != self._original:
+        if configuration is None or _facts(self.steps) != self._original:
             return str(super().__repr__(N_CHAR_MAX))
         columns = self.steps[0][1].layout.columns
         kinds = ", ".join(f"{n} {kind}" for kind, n in Counter(column.kind for column in columns).items())
@@ -77,9 +70,17 @@ class BestPipeline(Pipeline):
         return "\n".join([f"{type(self).__name__} with the steps {names}:", *shown])
 
 
-def _kinds(steps: Sequence[tuple[str, Any]]) -> list[tuple[str, str]]:
-    """Return the name and the type of each step."""
-    return [(name, type(step).__name__) for name, step in steps]
+def _facts(steps: Sequence[tuple[str, Any]]) -> list[tuple[str, str, dict[str, str]]]:
+    """Return the name, the type and the parameters of each step, also those of its parts, as texts.
+
+    Of a parameter that is no text or number, the text is the name of its type.
+    """
+    found = []
+    for name, step in steps:
+        params = step.get_params() if hasattr(step, "get_params") else {}
+        texts = {key: str(v) if isinstance(v, str | int | float) else type(v).__name__ for key, v in params.items()}
+        found.append((name, type(step).__name__, texts))
+    return found
 
 
 def _short(value: Any) -> str:

@@ -32,6 +32,8 @@ CHANGES = {
     "no reader": lambda pipeline: pipeline.set_params(table="passthrough"),
     "another model": lambda pipeline: pipeline.set_params(model=SVR()),
     "another parameter": lambda pipeline: pipeline.set_params(model__regressor__alpha=0.123),
+    "a parameter of a step": lambda pipeline: pipeline["model"].set_params(regressor__alpha=0.123),
+    "a part of a step": lambda pipeline: pipeline["model"].set_params(regressor=SVR()),
     "a step more": lambda pipeline: pipeline.steps.insert(0, ("first", FunctionTransformer())),
     "a step less": lambda pipeline: pipeline.steps.pop(0),
     "another last step": lambda pipeline: pipeline.steps.__setitem__(-1, ("model", SVR())),
