@@ -120,15 +120,16 @@ def render(estimator: BaseAutoML, board: pd.DataFrame, rows: int, tested: str = 
 
 def _scores_by_metric(estimator: BaseAutoML) -> str:
     """Return a line with the scores of the ensemble, if several metrics are recorded."""
-    from automl.task.positive_class import class_in_words
+    from automl.fitted.metric_scores import classes_of_scores
 
     scores = vars(estimator).get("_metric_scores") or ()
     if len(scores) < 2:
         return ""
-    metric = estimator._metric
-    of_class = {name: class_in_words(name, metric.classes, metric.positive) for name, _, _ in scores}
-    named = [(f"{name} of {of_class[name]}" if of_class[name] else name, score) for name, score, _ in scores]
-    return "out-of-fold scores of the ensemble: " + ", ".join(f"{name} {_score(score)}" for name, score in named)
+    shown = [
+        f"{name} of {of_class} {_score(score)}" if of_class else f"{name} {_score(score)}"
+        for (name, score, _), of_class in zip(scores, classes_of_scores(estimator), strict=True)
+    ]
+    return f"out-of-fold scores of the ensemble: {', '.join(shown)}"
 
 
 def render_rows(board: pd.DataFrame, rows: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
@@ -13,6 +15,7 @@ from automl.ensemble.missing import NOT_READ, why_missing
 from automl.ensemble.selection import Ensemble
 from automl.ensemble.threshold import apply_decision
 from automl.task.dummy import dummy_score
+from automl.task.positive_class import class_in_words
 from automl.task.scored_target import ScoredTarget
 from automl.task.several_metrics import score_or_nan
 from automl.task.task import Task
@@ -79,3 +82,11 @@ def score_metrics(task: Task, ensemble: Ensemble, record: RowPredictions | None)
         score = score_or_nan(metric, record.y, p, weight)
         scores.append((metric.name, score, np.nan if constant is None else float(constant)))
     return scores
+
+
+def classes_of_scores(estimator: FittedModel) -> list[str]:
+    """Return the class that each of the scores by metric is about, in words; empty texts for scores of all classes."""
+    metric, scoring = estimator._metric, estimator.scoring
+    scorers = scoring if isinstance(scoring, Mapping) else {}  # its keys are names of the user
+    others = [scorers.get(name, name) for name, *_ in vars(estimator)["_metric_scores"][1:]]
+    return [metric.of_class, *(class_in_words(scorer, metric.classes, metric.positive) for scorer in others)]

@@ -15,6 +15,7 @@ from automl.ensemble.missing import order_of_rows, why_missing
 from automl.ensemble.score_interval import score_with_interval
 from automl.ensemble.threshold import apply_decision
 from automl.explain.predictions import Predicted, out_of_fold_rows, quantiles_by_other_rows, with_weight
+from automl.fitted.metric_scores import classes_of_scores
 from automl.fitted.one_target import OneTarget, each_target, layout_of
 from automl.report.classification import judge_classes
 from automl.report.data import CoverageRow, Interval, Performance
@@ -25,7 +26,6 @@ from automl.report.score_data import MetricScore
 from automl.report.verdict import interval
 from automl.report.words import all_rounded, clean, metric_words, rounded
 from automl.task.metrics import Metric
-from automl.task.positive_class import class_in_words
 from automl.task.scored_target import ScoredTarget
 from automl.task.scorers import take_rows
 from pipelines.quantiles import pinball_losses
@@ -111,8 +111,8 @@ def scores_by_metric(estimator: ReportedModel) -> tuple[MetricScore, ...]:
     rows = vars(estimator).get("_metric_scores") or []
     if len(rows) < 2:
         return ()
-    classes, positive = estimator._metric.classes, estimator._metric.positive
-    shown = [(metric_words(name, class_in_words(name, classes, positive)), *scores) for name, *scores in rows]
+    named = zip(rows, classes_of_scores(estimator), strict=True)
+    shown = [(metric_words(name, of_class), *scores) for (name, *scores), of_class in named]
     return tuple(
         MetricScore(words.title, words.direction, rounded(words.sign * score), rounded(words.sign * constant))
         for words, score, constant in shown

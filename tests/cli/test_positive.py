@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,9 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.metrics import precision_score
 
 import automl
+from automl.cli.leaderboard import render
+from automl.report.performance import scores_by_metric
+from tests.factories import FAST
 
 
 @pytest.fixture
@@ -60,6 +64,16 @@ def test_the_scores_of_one_class_name_the_class(table, call, monkeypatch):
     assert "out-of-fold scores of the ensemble: recall of class 'healthy'" in out
     automl.load("model").report("report.md", format="markdown")
     assert "recall of class 'healthy'" in Path("report.md").read_text()
+
+
+def test_names_that_the_user_gives_to_scores_are_no_names_of_scorers(table):
+    scoring = {"search": "roc_auc", "recall": "recall_macro", "hits": "recall"}
+    model = automl.AutoMLClassifier(**FAST | {"include": ["decision_tree"], "max_trials": 1, "scoring": scoring})
+    model.fit(table.drop(columns="target"), table["target"])
+    shown = render(model, model.leaderboard_, 1)
+    assert re.search(r": roc_auc 0\.\d+, recall 0\.\d+, hits of class 'ill' 0\.\d+\n", shown)
+    titles = [score.title for score in scores_by_metric(model)]
+    assert [("class" in title) for title in titles] == [False, False, True]
 
 
 def test_the_benchmark_scores_the_class_of_interest(table, call):
