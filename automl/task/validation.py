@@ -165,6 +165,8 @@ def read_sample_weight(sample_weight: Any, n_samples: int, suffix: str = "") -> 
     _refuse_name(name, sample_weight, f"X{suffix}")
     try:
         weight = np.asarray(without_mask(sample_weight), dtype=np.float64)
+    except OverflowError:  # a whole number of Python beyond the range of floats
+        weight = np.full(n_samples, np.inf)
     except (TypeError, ValueError) as error:
         raise InvalidInputError(f"{name} must hold numbers; pass one number for each row") from error
     if weight.shape != (n_samples,):

@@ -399,6 +399,7 @@ def test_weights_become_floats(weight):
         (1.0, r"sample_weight has shape \(\)"),
         ([1, -1, 1], "sample_weight holds negative values; use 0"),
         ([1, nan, 1], "sample_weight holds missing or infinite values"),
+        ([1, 10**400, 1], "sample_weight holds missing or infinite values"),
         ([0, 0, 0], "Sample weights must contain at least one non-zero number"),
         (["a", "b", "c"], "sample_weight must hold numbers"),
     ],
