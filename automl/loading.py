@@ -11,6 +11,7 @@ from typing import Any
 
 from automl.checks.data_checks import DataChecks
 from automl.continuation import read_task
+from automl.ensemble.attribute_rules import Saved, names_saved
 from automl.ensemble.loading import ModelLoader
 from automl.ensemble.missing import FOR_PREDICTION
 from automl.errors import InvalidInputError
@@ -20,7 +21,6 @@ from automl.fitting import fitted_attributes, score_attributes
 from automl.interruption import until_interrupted
 from automl.persistence import check_loaded, load_model
 from automl.persistence.manifest import MANIFEST
-from automl.persistence.state import FOR_PREDICTION as NAMES_FOR_PREDICTION
 from automl.persistence.unfinished import Unfinished, read_unfinished
 from automl.plurals import plural
 from automl.refit.rows import StoredRows
@@ -178,7 +178,7 @@ def _build(unfinished: Unfinished, prepared: PreparedTask, reader: RunReader, fo
     result = conclude(outcome, result, limit, unfinished.reading, for_prediction)
     if for_prediction:
         attributes = fitted_attributes(prepared, result)
-        vars(estimator).update({n: value for n, value in attributes.items() if n in NAMES_FOR_PREDICTION})
+        vars(estimator).update({n: attributes[n] for n in names_saved(Saved.FOR_PREDICTION) & attributes.keys()})
         estimator._changed_by = FOR_PREDICTION
         return history
     checks = DataChecks(prepared, logger.debug)  # fit has shown their lines

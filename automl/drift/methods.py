@@ -18,6 +18,8 @@ _LEAST_ROWS = 20
 class DriftCheck(SketchedModel):
     """The check of new rows against the training rows of a fitted estimator."""
 
+    _warns_of_drift: bool  # only where the user has set `warn_of_drift`
+
     def check_drift(
         self, X_new: Any, X_train: Any = None, *, level: float = 0.05, adversarial: bool = True, random_state: int = 0
     ) -> DriftReport:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:  # the modules of the ensemble import this one
     from automl.ensemble.selection import Ensemble, FoldBag
     from automl.ensemble.single_scores import SingleScores
     from automl.task.metrics import Metric
+    from automl.task.sensitive import SensitiveFeatures
     from automl.trials.history import RunHistory
+    from automl.trials.initial_design import InitialDesign
     from pipelines.table.reader import TableReader
 
 
@@ -66,6 +68,13 @@ class FittedModel:
     _frontier: FrontierRecord | None
     _score_curve: CurveRecord | ScoreCurve | None
     _single_scores: SingleScores | None
+    _metric_scores: Sequence[tuple[str, float, float]] | None
+    _target_scores: Sequence[tuple[str, float, float]] | None
+    _quantile_scores: Sequence[tuple[float, float, float, float]] | None
+    _sensitive: SensitiveFeatures | None
+    _initial_design: InitialDesign | None
+    _fold_rows: Sequence[int]
+    _row_order: str
     _has_warned_of_intervals: bool
     # Of a classifier; `positive_label` is None for other models.
     positive_label: Any

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sklearn.model_selection import TimeSeriesSplit
 
-from automl.ensemble.copies import Subject
+from automl.ensemble.attribute_rules import Subject
 from automl.ensemble.fitted_model import FittedModel
 from automl.trials.endings import was_interrupted
 

@@ -1,4 +1,4 @@
-"""Smaller fitted estimators: the method `slim`, and the limit on the time of a prediction."""
+"""The record of the frontier of a fitted estimator, and the limit on the time of a prediction."""
 
 from __future__ import annotations
 
@@ -9,29 +9,21 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from automl.ensemble.copies import Subject, derived_copy
 from automl.ensemble.estimate import OF_SMALLER_ENSEMBLE, UNKNOWN, Estimate, OutOfFoldRecord
-from automl.ensemble.fitted_model import FittedModel, Model
+from automl.ensemble.fitted_model import FittedModel
 from automl.ensemble.frontier import (
-    Entry,
     FrontierRecord,
-    choose_entry,
-    entry_estimate,
     find_entries,
-    kept_fold_bags,
     record_estimate,
     smaller_ensemble,
     smaller_record,
 )
-from automl.ensemble.missing import SLIM, order_of_rows, why_missing
-from automl.ensemble.out_of_fold_scores import scores_of_frontier
+from automl.ensemble.missing import order_of_rows, why_missing
 from automl.ensemble.selection import Ensemble
-from automl.ensemble.single_scores import singles_of_frontier
 from automl.errors import InvalidInputError, warn_user
 from automl.plurals import short_number
 from automl.task.own_objects import check_loaded
 from automl.task.table_validation import check_table
-from automl.task.validation import is_number, is_whole_number
 from pipelines.component import Component
 from pipelines.configuration import Configuration
 from pipelines.table.reader import TableReader
@@ -40,45 +32,6 @@ AnyEstimate = OutOfFoldRecord | Estimate | None
 
 _NO_COMMON_FOLD = "its members have finished no common fold in time, or Ctrl-C came late; give fit more seconds"
 _MAX_MEASUREMENTS = 5  # of ensembles, until one meets a limit
-
-
-def slim(
-    estimator: Model, milliseconds: float | None = None, megabytes: float | None = None, max_loss: float | None = None
-) -> Model:
-    """Return a copy of a fitted estimator with a smaller ensemble; see `BaseAutoML.slim`."""
-    for name, value in (("milliseconds", milliseconds), ("megabytes", megabytes), ("max_loss", max_loss)):
-        if value is not None and (not is_number(value) or not value >= 0):
-            raise InvalidInputError(f"{name} must be a number that is not negative; got {value!r}")
-    if milliseconds is None and megabytes is None and max_loss is None:
-        raise InvalidInputError("slim needs a limit: milliseconds, megabytes or max_loss")
-    record = known_record(estimator)
-    return _with_entry(
-        estimator, choose_entry(find_entries(record, estimator._ensemble), milliseconds, megabytes, max_loss)
-    )
-
-
-def choose(estimator: Model, row: int) -> Model:
-    """Return a copy of a fitted estimator with the ensemble of a row of `frontier_`; see `BaseAutoML.choose`."""
-    entries = find_entries(known_record(estimator), estimator._ensemble)
-    if not is_whole_number(row) or not 0 <= row < len(entries):
-        raise InvalidInputError(
-            f"row must be the number of a row of frontier_, from 0 to {len(entries) - 1}; got {row!r}"
-        )
-    return _with_entry(estimator, entries[row])
-
-
-def _with_entry(estimator: Model, entry: Entry) -> Model:
-    """Return a copy of a fitted estimator with the ensemble of an entry of its frontier."""
-    record = known_record(estimator)
-    new = derived_copy(estimator, SLIM, (Subject.MODELS, Subject.MEMBERS))
-    new._ensemble = smaller_ensemble(record, estimator._ensemble, entry)
-    larger = vars(estimator).get("_fold_bags") or [*estimator._ensemble.bags, *record.bags]
-    new._fold_bags = kept_fold_bags(larger, new._ensemble)
-    new._frontier = smaller_record(record, entry)
-    new._conformal = scores_of_frontier(new._frontier, new._ensemble)
-    new._estimate = entry_estimate(entry)
-    new._single_scores = singles_of_frontier(record, estimator._ensemble.bags, vars(estimator).get("history_"))
-    return new
 
 
 def known_record(estimator: FittedModel) -> FrontierRecord:

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from automl.checks.predictions import RowPredictions
 from automl.checks.warning import DataWarning
+from automl.ensemble.attribute_rules import ATTRIBUTES
 from automl.ensemble.estimate import Estimate, OutOfFoldRecord
 from automl.ensemble.frontier import FrontierRecord, frontier_table
 from automl.ensemble.missing import why_left_out
@@ -30,16 +31,6 @@ from pipelines.table.summary import summarize
 
 Array = NDArray[Any]
 
-# The public attributes that are computed from parts of the search.
-_PUBLIC = {
-    "_estimate": "estimate_",
-    "_frontier": "frontier_",
-    "_guard_curve": "guard_curve_",
-    "_row_predictions": "suspect_labels_",
-    "_score_curve": "score_over_time_",
-    "_warnings": "warnings_",
-}
-
 
 class PartOfSearch:
     """An attribute that `automl.load` leaves out with ``for_prediction=True``; a missing one is a clear error."""
@@ -53,7 +44,7 @@ class PartOfSearch:
         try:
             return vars(instance)[self._name]
         except KeyError:
-            public = _PUBLIC.get(self._name, self._name)
+            public = ATTRIBUTES[self._name].public or self._name
             if "_ensemble" not in vars(instance):
                 raise AttributeError(f"{owner.__name__!r} object has no attribute {public!r}; call fit") from None
             reason = why_left_out(

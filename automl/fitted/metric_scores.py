@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from automl.checks.predictions import RowPredictions
-from automl.ensemble.copies import Subject
+from automl.ensemble.attribute_rules import Subject
 from automl.ensemble.fitted_model import FittedModel
 from automl.ensemble.missing import NOT_READ, why_missing
 from automl.ensemble.selection import Ensemble

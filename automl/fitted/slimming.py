@@ -8,9 +8,25 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from automl.checks.predictions import RowPredictions
-from automl.ensemble.fitted_model import FittedModel
-from automl.ensemble.slimming import choose, known_record, slim
+from automl.ensemble.attribute_rules import Subject
+from automl.ensemble.copies import derived_copy
+from automl.ensemble.frontier import (
+    Entry,
+    FrontierRecord,
+    choose_entry,
+    entry_estimate,
+    find_entries,
+    kept_fold_bags,
+    smaller_ensemble,
+    smaller_record,
+)
+from automl.ensemble.missing import SLIM
+from automl.ensemble.out_of_fold_scores import scores_of_frontier
+from automl.ensemble.single_scores import singles_of_frontier
+from automl.ensemble.slimming import known_record
+from automl.errors import InvalidInputError
 from automl.refit.model import ModelWithRows, RefitModel
+from automl.task.validation import is_number, is_whole_number
 
 
 class Slimming(ModelWithRows):
@@ -59,7 +75,14 @@ class Slimming(ModelWithRows):
         (442,)
         """
         check_is_fitted(self, "_ensemble")
-        return with_own_predictions(slim(self, milliseconds, megabytes, max_loss), self)
+        limits = {"milliseconds": milliseconds, "megabytes": megabytes, "max_loss": max_loss}
+        for name, value in limits.items():
+            if value is not None and (not is_number(value) or not value >= 0):
+                raise InvalidInputError(f"{name} must be a number that is not negative; got {value!r}")
+        if all(value is None for value in limits.values()):
+            raise InvalidInputError("slim needs a limit: milliseconds, megabytes or max_loss")
+        record = known_record(self)
+        return _with_entry(self, record, choose_entry(find_entries(record, self._ensemble), **limits))
 
     def choose(self, row: int) -> Self:
         """
@@ -97,20 +120,45 @@ class Slimming(ModelWithRows):
         'ridge (1.00, 1 model)'
         """
         check_is_fitted(self, "_ensemble")
-        return with_own_predictions(choose(self, row), self)
+        record = known_record(self)
+        entries = find_entries(record, self._ensemble)
+        if not is_whole_number(row) or not 0 <= row < len(entries):
+            raise InvalidInputError(
+                f"row must be the number of a row of frontier_, from 0 to {len(entries) - 1}; got {row!r}"
+            )
+        return _with_entry(self, record, entries[row])
 
 
-def with_own_predictions(new: RefitModel, larger: FittedModel) -> RefitModel:
-    """Give an estimator the out-of-fold predictions of its smaller ensemble, none where rows are not known."""
-    record = known_record(new)
-    old: RowPredictions | None = vars(larger).get("_row_predictions")
-    if old is not None and record.rows is not None:
-        rows, first, place = np.unique(record.rows, return_index=True, return_inverse=True)
-        each = np.tensordot(record.weights, record.predictions.astype(np.float64), 1)
-        sums = np.zeros((len(rows), *each.shape[1:]))
-        np.add.at(sums, place, each)  # a row has several predictions where folds are repeated
-        mean = (sums.T / np.bincount(place)).T.astype(old.predictions.dtype)
-        weight = None if record.sample_weight is None else record.sample_weight[first]
-        y = record.y[first].astype(old.y.dtype)
-        new._row_predictions = RowPredictions(rows.astype(np.int32), y, mean, weight, old.table_rows)
+def _with_entry(estimator: RefitModel, record: FrontierRecord, entry: Entry) -> RefitModel:
+    """Return a copy of a fitted estimator with the ensemble of an entry of its frontier."""
+    new = derived_copy(estimator, SLIM, (Subject.MODELS, Subject.MEMBERS))
+    known, larger = vars(estimator), estimator._ensemble
+    new._ensemble = smaller_ensemble(record, larger, entry)
+    new._fold_bags = kept_fold_bags(known.get("_fold_bags") or [*larger.bags, *record.bags], new._ensemble)
+    new._frontier = own = smaller_record(record, entry)
+    new._conformal = scores_of_frontier(own, new._ensemble)
+    new._estimate = entry_estimate(entry)
+    new._single_scores = singles_of_frontier(record, larger.bags, known.get("history_"))
+    new._row_predictions = _row_predictions(own, known.get("_row_predictions"))
     return new
+
+
+def _row_predictions(record: FrontierRecord, larger: RowPredictions | None) -> RowPredictions | None:
+    """Return the out-of-fold predictions of a smaller ensemble; None where the rows are not known.
+
+    Parameters
+    ----------
+    larger : RowPredictions or None
+        Those of the larger ensemble.
+    """
+    if larger is None or record.rows is None:
+        return None
+    rows, first, place = np.unique(record.rows, return_index=True, return_inverse=True)
+    each = np.tensordot(record.weights, record.predictions.astype(np.float64), 1)
+    sums = np.zeros((len(rows), *each.shape[1:]))
+    np.add.at(sums, place, each)  # a row has several predictions where folds are repeated
+    mean = (sums.T / np.bincount(place)).T.astype(larger.predictions.dtype)
+    weight = None if record.sample_weight is None else record.sample_weight[first]
+    return RowPredictions(
+        rows.astype(np.int32), record.y[first].astype(larger.y.dtype), mean, weight, larger.table_rows
+    )

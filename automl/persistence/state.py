@@ -1,7 +1,4 @@
-"""The attributes of a fitted estimator, and the file that each is written to.
-
-A new attribute needs no line here, unless predictions need it: all others are written to the file of the search.
-"""
+"""The parameters and the attributes of a fitted estimator, as `save` writes them and `load` reads them."""
 
 from __future__ import annotations
 
@@ -9,31 +6,11 @@ import inspect
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from automl.ensemble.attribute_rules import Saved, names_saved
 from automl.ensemble.fitted_model import FittedModel
-from automl.errors import InvalidInputError
 from automl.task.metrics import Metric
 from automl.task.own_objects import pack, unpack
 
-# Attributes that predictions and scores need; they are written to ``estimator.zip``, all others to ``search.zip``.
-FOR_PREDICTION = (
-    "_ensemble",
-    "_metric",
-    "_reader",
-    "_sketch",
-    "_split_arguments",
-    "_row_order",
-    "_conformal",
-    "_target_name",
-    "_warns_of_drift",
-    "classes_",
-    "feature_names_in_",
-    "n_features_in_",
-    "n_splits_",
-    "scorer_",
-    "stop_reason_",
-)
-# The training rows have a file of their own; callbacks serve during a fit.
-NOT_SAVED = ("_rows", "_has_warned_of_intervals", "_skl_callbacks", "_skl_callbacks_to_teardown", "_callback_fit_ctx")
 _PLAIN = (type(None), bool, int, float, str)
 
 
@@ -67,14 +44,14 @@ def unpack_parameters(saved: Mapping[str, Any], kind: type, trusted: Collection[
 
 
 def split_attributes(estimator: FittedModel) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the attributes that predictions need, and the others; parameters are in neither."""
-    own = set(parameter_names(estimator)) | set(NOT_SAVED)
-    held = {name: value for name, value in vars(estimator).items() if name not in own}
-    for name in FOR_PREDICTION[:3]:
-        if name not in held:
-            raise InvalidInputError("the estimator is not fitted; call fit before save")
-    prediction = {name: value for name, value in held.items() if name in FOR_PREDICTION}
-    return prediction, {name: value for name, value in held.items() if name not in FOR_PREDICTION}
+    """Return the attributes that predictions need, and the others; parameters are in neither.
+
+    The others are all that the table of attributes does not list elsewhere: a subclass of the user may have its own.
+    """
+    left_out = names_saved(Saved.APART).union(parameter_names(estimator))
+    held = {name: value for name, value in vars(estimator).items() if name not in left_out}
+    prediction = {name: held.pop(name) for name in names_saved(Saved.FOR_PREDICTION) & held.keys()}
+    return prediction, held
 
 
 def needs_rows(name: str, value: Any) -> bool:

@@ -16,7 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automl.checks.data_checks import DataChecks
-from automl.ensemble.copies import Subject, derived_copy
+from automl.ensemble.attribute_rules import Subject
+from automl.ensemble.copies import derived_copy
 from automl.ensemble.estimate import UNKNOWN, OutOfFoldRecord
 from automl.ensemble.fitted_model import FittedModel
 from automl.ensemble.missing import REFIT

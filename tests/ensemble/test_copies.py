@@ -8,7 +8,7 @@ import pytest
 from sklearn.pipeline import Pipeline
 
 from automl import AutoMLClassifier, AutoMLRegressor
-from automl.ensemble.copies import SUBJECTS
+from automl.ensemble.attribute_rules import ATTRIBUTES as RULES
 from tests.factories import FAST
 
 SAME, NEW, EITHER = "same", "new", "same or new"
@@ -117,9 +117,9 @@ def test_each_attribute_is_that_of_the_run_or_that_of_the_new_models_or_says_why
     assert not wrong
 
 
-def test_the_table_of_subjects_has_all_attributes(clf, changed):
+def test_each_attribute_has_its_rules(clf, changed):
     for model in (clf, changed[1]):
-        assert {name for name in vars(model) if name.startswith("_") or name.endswith("_")} <= set(SUBJECTS)
+        assert set(vars(model)) - set(model.get_params(deep=False)) <= set(RULES)
 
 
 def test_a_copy_warns_of_its_own_intervals_also_where_the_old_model_has_warned(clf):

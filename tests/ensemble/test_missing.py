@@ -7,7 +7,7 @@ from sklearn.datasets import load_diabetes
 from sklearn.model_selection import TimeSeriesSplit
 
 from automl import AutoMLRegressor, load
-from automl.ensemble.copies import Subject
+from automl.ensemble.attribute_rules import Subject
 from automl.ensemble.missing import why_missing
 from tests.factories import FAST, interrupt_once
 
