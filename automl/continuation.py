@@ -126,9 +126,9 @@ def _stored_run(estimator: SearchedModel) -> StoredRun:
     run: StoredRun | None = vars(estimator).get("_stored_run")
     if run is None:
         raise InvalidInputError(
-            "more needs an estimator as fit(X, y) with store has returned it: not one that slim or refit has returned, "
-            "and not a model that was loaded with for_prediction=True; call more on that estimator, or call fit(X, y) "
-            "with the same store and a larger budget"
+            "more needs an estimator as fit(X, y) with store has returned it: not one that slim, choose, refit or "
+            "retune has returned, and not a model that was loaded with for_prediction=True; call more on that "
+            "estimator, or call fit(X, y) with the same store and a larger budget"
         )
     return run
 

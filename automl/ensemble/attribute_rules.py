@@ -83,6 +83,7 @@ ATTRIBUTES: Mapping[str, Attribute] = {
     "_guard_curve": Attribute(Subject.RUN, public="guard_curve_"),
     "_has_earlier_sessions": Attribute(Subject.RUN),
     "_initial_design": Attribute(Subject.RUN),
+    "_is_retuned": Attribute(Subject.RUN, is_optional=True),
     "_own_processor_seconds": Attribute(Subject.RUN),
     "_row_order": Attribute(Subject.RUN, Saved.FOR_PREDICTION),
     "_split_arguments": Attribute(Subject.RUN, Saved.FOR_PREDICTION),

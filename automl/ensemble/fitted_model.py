@@ -57,6 +57,7 @@ class FittedModel:
     scorer_: Any
     _changed_by: str
     _members_changed_by: str
+    _is_retuned: bool  # only after a retune
     # The search, and what it knows from predictions for out-of-fold rows.
     history_: RunHistory
     n_splits_: int

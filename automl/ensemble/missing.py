@@ -34,20 +34,31 @@ def why_missing(estimator: FittedModel, otherwise: str, subject: Subject = Subje
     if cause in _CAUSES:
         return _CAUSES[cause]
     is_older = "_changed_by" not in known  # an earlier version has saved the model
-    if "retune_report_" in known:
-        # Retune reads out-of-fold predictions before it replaces the models.
-        if (cause == REFIT or is_older) and subject is Subject.MODELS:
-            return "retune has replaced the models of its search; only fit keeps such models"
-    elif cause == REFIT or (is_older and "refit_report_" in known):
+    if is_retuned(estimator) and subject is Subject.MODELS and (cause == REFIT or is_older):
+        # Retune reads out-of-fold predictions before it replaces the models, and a later refit replaces them again.
+        return "retune has replaced the models of its search; only fit keeps such models"
+    if cause == REFIT or (is_older and "refit_report_" in known):
         return "refit has replaced the models of the search; use the estimator that still has them"
     if was_interrupted(known.get("stop_reason_")):
         return "the fit was interrupted; call fit again, which continues the run where store is set"
     return otherwise
 
 
+def is_retuned(estimator: FittedModel) -> bool:
+    """Return whether the search of a fitted estimator is that of `retune`, also after a later `refit`."""
+    known = vars(estimator)
+    return "_is_retuned" in known or "retune_report_" in known  # the second one in models of earlier versions
+
+
 def why_left_out(estimator: FittedModel, otherwise: str) -> str:
-    """Return why `load` or `save` has left out a part of the search; a later `refit` does not bring it back."""
-    return why_missing(estimator, otherwise) if "history_" in vars(estimator) else _CAUSES[FOR_PREDICTION]
+    """Return why `load` or `save` has left out a part of the search; a later `refit` does not bring it back.
+
+    A change of the models sets what it removes to None; only in models of earlier versions may it be missing.
+    """
+    known = vars(estimator)
+    if "history_" not in known:
+        return _CAUSES[FOR_PREDICTION]
+    return otherwise if "_changed_by" in known else why_missing(estimator, otherwise)
 
 
 def order_of_rows(estimator: FittedModel) -> str:

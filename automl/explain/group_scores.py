@@ -10,6 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
+from automl.ensemble.attribute_rules import Subject
+from automl.ensemble.missing import NOT_READ, why_missing
 from automl.ensemble.threshold import apply_decision
 from automl.errors import InvalidInputError
 from automl.explain.predictions import Predicted, rows_of_table, scored_rows
@@ -81,8 +83,9 @@ def _out_of_fold(estimator: ModelWithRows, y: Any) -> Predicted:
     rows = rows_of_table(estimator)
     if rows is None:
         raise InvalidInputError(
-            "the model has no out-of-fold predictions of its training rows; pass X and y: rows on which the model was "
-            "not trained"
+            "the model has no out-of-fold predictions of its training rows: "
+            f"{why_missing(estimator, NOT_READ, Subject.MEMBERS)}, or pass X and y: rows on which the model was not "
+            "trained"
         )
     return rows
 

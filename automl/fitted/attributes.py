@@ -16,7 +16,7 @@ from automl.checks.warning import DataWarning
 from automl.ensemble.attribute_rules import ATTRIBUTES
 from automl.ensemble.estimate import Estimate, OutOfFoldRecord
 from automl.ensemble.frontier import FrontierRecord, frontier_table
-from automl.ensemble.missing import why_left_out
+from automl.ensemble.missing import is_retuned, why_left_out
 from automl.ensemble.score_curve import CurveRecord, ScoreCurve
 from automl.ensemble.slimming import AnyEstimate, known_record
 from automl.expected_score import keep_estimate
@@ -368,7 +368,7 @@ class FittedAttributes(ModelWithRows):
 def _why_no_guard_curve(estimator: FittedAttributes) -> str:
     if estimator.guard is None:
         return "without the argument guard, for example guard=0.1"
-    if "retune_report_" in vars(estimator):
+    if is_retuned(estimator):
         return "after retune, which searches without a guard; use the estimator that fit has returned"
     return (
         "yet: only the end of fit writes it, in a run directory as guard.json; wait for this end, or call fit with the "

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from automl.ensemble.estimate import LEVEL
 from automl.ensemble.fitted_model import FittedModel
-from automl.ensemble.missing import order_of_rows, why_missing
+from automl.ensemble.missing import order_of_rows, why_left_out, why_missing
 from automl.ensemble.score_interval import score_with_interval
 from automl.ensemble.threshold import apply_decision
 from automl.explain.predictions import Predicted, out_of_fold_rows, quantiles_by_other_rows, with_weight
@@ -121,7 +121,7 @@ def scores_by_metric(estimator: ReportedModel) -> tuple[MetricScore, ...]:
 
 def _why_no_rows(estimator: ReportedModel) -> str:
     if "_frontier" not in vars(estimator):
-        return why_missing(estimator, "its scorer reads the table, and it was saved without rows")
+        return why_left_out(estimator, "its scorer reads the table, and it was saved without rows")
     return why_missing(estimator, "its members have finished no common fold in time")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from automl.ensemble.missing import REFIT, SLIM
+from automl.ensemble.missing import REFIT, SLIM, is_retuned
 from automl.execute.machine import available_cpus, available_memory
 from automl.persistence.manifest import versions_for
 from automl.persistence.requirements import model_libraries
@@ -66,7 +66,7 @@ def make_reproduce_section(estimator: ReportedModel, train: LabeledTable | None)
 
 def _why_another(estimator: ReportedModel) -> str:
     """Return why a new fit with the same parameters gives another model, whatever they are; empty without a reason."""
-    if "retune_report_" in vars(estimator):
+    if is_retuned(estimator):
         return "The model comes from retune, but the code starts the search of a new fit."
     if vars(estimator).get("_changed_by") == REFIT:
         return "The model comes from refit, but the code starts the search of a new fit."

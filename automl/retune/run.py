@@ -100,7 +100,7 @@ def retune(estimator: RetuneModel, given: GivenRows, seconds: float | None, max_
     deadline = float("inf") if seconds is None else started + seconds
     new, n_models = _train_on_all_rows(searched, deadline, notes)
     new.set_params(**{name: getattr(estimator, name) for name in own})
-    new.warn_of_drift = estimator.warn_of_drift
+    new.warn_of_drift, new._is_retuned = estimator.warn_of_drift, True
     new.retune_report_ = RetuneReport(
         prepared.task.metric.name,
         scores.old,

@@ -9,6 +9,7 @@ from sklearn.pipeline import Pipeline
 
 from automl import AutoMLClassifier, AutoMLRegressor
 from automl.ensemble.attribute_rules import ATTRIBUTES as RULES
+from automl.errors import InvalidInputError
 from tests.factories import FAST
 
 SAME, NEW, EITHER = "same", "new", "same or new"
@@ -128,6 +129,11 @@ def test_a_copy_warns_of_its_own_intervals_also_where_the_old_model_has_warned(c
     for model in (small, small.refit()):
         with pytest.warns(UserWarning, match="the sets are approximate"):
             model.predict_set(X)
+
+
+def test_scores_of_groups_name_what_has_removed_the_predictions(clf):
+    with pytest.raises(InvalidInputError, match=f"no out-of-fold predictions of its training rows: {BY_SLIM}, or pass"):
+        clf.slim(max_loss=10).scores_by_group(np.zeros(120))
 
 
 @pytest.mark.parametrize("name", ["target_scores_", "quantile_scores_"])

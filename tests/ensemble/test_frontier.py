@@ -302,6 +302,11 @@ def test_rows_for_a_scorer_that_reads_the_table_are_saved_only_on_request(amount
     assert again.estimate_ == amounts.estimate_
     with pytest.raises(AttributeError, match="saved without rows; save it with rows=True"):
         again.slim(max_loss=1)
+    small = amounts.slim(max_loss=1)
+    small.save(tmp_path / "small")
+    assert len(small.frontier_) > 0
+    with pytest.raises(AttributeError, match="saved without rows; save it with rows=True"):
+        _ = load(tmp_path / "small", trusted=[saved_amount]).frontier_
     assert load(tmp_path / "with", trusted=[saved_amount]).frontier_.equals(amounts.frontier_)
 
 

@@ -72,9 +72,17 @@ def test_only_fit_keeps_what_retune_replaces(fitted, monkeypatch):
     interrupt_once(monkeypatch, "automl.fitting.score_metrics")
     new = fitted.retune(X, Y, seconds=None, max_trials=1)
     cause = "retune has replaced the models of its search; only fit keeps such models"
-    for name in ("score_over_time_", "frontier_"):
-        assert _why(new, name).removeprefix("this model has no frontier_ and cannot be made smaller: ") == cause
+    of_new_rows = new.refit(X, Y)
+    for model in (new, new.refit(), of_new_rows):
+        for name in ("score_over_time_", "frontier_"):
+            assert _why(model, name).removeprefix("this model has no frontier_ and cannot be made smaller: ") == cause
+        with pytest.raises(AttributeError, match="no guard_curve_ after retune, which searches without a guard"):
+            _ = model.set_params(guard=0.2).guard_curve_
     assert _why(new, "metric_scores_").startswith("the out-of-fold predictions could not be read in time, or Ctrl-C")
+    assert _why(of_new_rows, "metric_scores_") == BY_REFIT
+    with pytest.raises(AttributeError, match="no guard_curve_ without the argument guard"):
+        _ = new.set_params(guard=None).fit(X, Y).guard_curve_
+    assert _why(new, "score_over_time_").startswith("the search was too short")
 
 
 def test_refit_has_replaced_the_models(fitted):
