@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,23 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automl.errors import InvalidInputError
+from automl.task.settings import TaskSettings
 from automl.task.several_metrics import named_scorers
 from automl.trials.fingerprint import digest, scorer_fingerprint, stable_repr
 from automl.trials.run_directory import RunDirectory
 
-# The parameters of an estimator that its task depends on.
-TASK_PARAMETERS = (
-    "scoring",
-    "cv",
-    "guard",
-    "columns",
-    "monotonic",
-    "noisy_labels",
-    "objectives",
-    "positive_label",
-    "quantiles",
-    "random_state",
-)
+# The parameters of an estimator that its task depends on; the guard and the seed choose rows.
+TASK_PARAMETERS = (*(field.name for field in fields(TaskSettings)), "guard", "random_state")
 
 
 @dataclass(frozen=True)
