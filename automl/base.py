@@ -233,6 +233,10 @@ class BaseAutoML(
         return int(check_random_state(self.random_state).randint(_SEEDS)) if kept is None else kept
 
     def _predict(self, X: Any) -> Array:
+        return self._read_and_predict(X)[1]
+
+    def _read_and_predict(self, X: Any) -> tuple[Any, Array]:
+        """Return a new table as the reader reads it, and the predictions of the ensemble for its rows."""
         check_is_fitted(self, "_ensemble")
         X = check_table(X)
         check_width(X, self.n_features_in_, type(self).__name__)
@@ -246,7 +250,7 @@ class BaseAutoML(
         with table_errors(), config_context(transform_output="default"):
             table, unread = self._reader.transform_noting(X)
             warn_of_unread(unread)
-            return self._ensemble.predict(table)
+            return table, self._ensemble.predict(table)
 
     def save(self, path: str | os.PathLike[str], rows: bool = False) -> None:
         """

@@ -123,7 +123,7 @@ def _positive_label(estimator: BaseAutoML, positive: str | None) -> Any:
 def _predict(
     estimator: BaseAutoML, path: Path, target: str | None, chunk_rows: int | None, options: Any
 ) -> tuple[Any, dict[str, Any]]:
-    """Return the true values, and the answers of the estimator by method: predict, and predict_proba of classifiers."""
+    """Return the true values, and the answers of the estimator by method. Each chunk is read and predicted once."""
     import numpy as np
     import pandas as pd
 
@@ -131,20 +131,30 @@ def _predict(
     from automl.cli.seen_rows import SeenRows
 
     source, seen = ChunkedTable(path, estimator, chunk_rows, options), SeenRows(estimator)
-    methods = [name for name in ("predict", "predict_proba") if hasattr(estimator, name)]
-    methods += ["predict_quantiles"] if estimator._ensemble.quantiles else []
     truth: list[Any] = []
-    answers: dict[str, list[Any]] = {name: [] for name in methods}
+    parts: list[dict[str, Any]] = []
     with show_rows(1) as add:
         for chunk, known, values, _ in labeled_chunks(source, estimator, path, target, options):
+            rows, predictions = source.predict(chunk, estimator._read_and_predict)
             truth.append(values)
-            for name in methods:
-                answers[name].append(source.predict(chunk, getattr(estimator, name))[known])
-            seen.add(source, chunk, known, values)
+            parts.append({name: answer[known] for name, answer in _answers(estimator, predictions).items()})
+            seen.add(rows[known], values)
             add(len(known))
         source.finish()
     seen.show()
-    return pd.concat(truth).to_numpy(), {name: np.concatenate(parts) for name, parts in answers.items()}
+    return pd.concat(truth).to_numpy(), {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _answers(estimator: BaseAutoML, predictions: Any) -> dict[str, Any]:
+    """Return the answers of the methods of the estimator, from the predictions of its ensemble."""
+    from automl.fitted.several_targets import predicted_labels
+
+    ensemble = estimator._ensemble
+    if estimator._is_classifier:
+        labels = predicted_labels(ensemble, predictions, estimator.classes_)
+        return {"predict": labels, "predict_proba": predictions}
+    quantiles = {"predict_quantiles": predictions} if ensemble.quantiles else {}
+    return {"predict": ensemble.values(predictions), **quantiles}
 
 
 def labeled_chunks(

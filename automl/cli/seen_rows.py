@@ -9,37 +9,34 @@ import pandas as pd
 
 from automl.cli.support import write_message
 from automl.plurals import plural
-from automl.refit.new_rows import MAX_DUPLICATES, row_hashes
+from automl.refit.new_rows import are_distinct, row_hashes
 from automl.refit.rows import find_rows
 
 if TYPE_CHECKING:
     from automl.base import BaseAutoML
-    from automl.cli.chunks import ChunkedTable
-    from automl.table_files.reading import Chunk
 
 
 class SeenRows:
     """Counts the rows of a table that are training rows of a model, where the model has kept these."""
 
     def __init__(self, estimator: BaseAutoML):
-        rows = find_rows(estimator)
+        kept = find_rows(estimator)
         self._estimator = estimator
-        self._training = None if rows is None else set(row_hashes(rows.X, rows.y))
+        self._training = None if kept is None else set(row_hashes(kept.X, kept.y))
         self._hashes: list[int] = []
 
-    def add(self, source: ChunkedTable, chunk: Chunk, known: Any, y: Any) -> None:
-        """Add the rows of a chunk.
+    def add(self, rows: Any, y: Any) -> None:
+        """Add rows.
 
         Parameters
         ----------
-        known : ndarray of bool
-            Which rows of the chunk have a label.
+        rows : ndarray or CSR matrix
+            The rows, as the table reader reads them.
         y : Series or DataFrame
             Their labels.
         """
         if self._training is None:
             return
-        table = source.predict(chunk, self._estimator._reader.transform)[known]
         classes = getattr(self._estimator, "classes_", None)
         if classes is None:
             codes = y
@@ -47,11 +44,11 @@ class SeenRows:
             codes = np.column_stack([pd.Index(own).get_indexer(y[name]) for name, own in zip(y, classes, strict=True)])
         else:
             codes = pd.Index(classes).get_indexer(y)
-        self._hashes += row_hashes(table, codes)
+        self._hashes += row_hashes(rows, codes)
 
     def show(self) -> None:
-        """Write one line about the training rows; in a table with many equal rows, equality says nothing."""
-        if self._training is None or 1 - len(set(self._hashes)) / len(self._hashes) > MAX_DUPLICATES:
+        """Write one line about the training rows, unless the table has many equal rows."""
+        if self._training is None or not are_distinct(self._hashes):
             return
         n_seen = sum(row in self._training for row in self._hashes)
         if n_seen:

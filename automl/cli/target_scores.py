@@ -44,21 +44,15 @@ def score_targets(
     truth, parts = [], []
     with show_rows(1) as add:
         for chunk, known, values in labeled_targets(source, estimator, path, target):
+            rows, predictions = source.predict(chunk, estimator._read_and_predict)
             truth.append(values)
-            parts.append(source.predict(chunk, lambda table: _side_by_side(estimator, table))[known])
-            seen.add(source, chunk, known, values)
+            parts.append(predictions[known])
+            seen.add(rows[known], values)
             add(len(values))
         source.finish()
     seen.show()
     y = pd.concat(truth, ignore_index=True)
     return len(y), *evaluate_targets(estimator, y, np.concatenate(parts), write_note)
-
-
-def _side_by_side(estimator: BaseAutoML, table: Any) -> Any:
-    """Return the predictions for all targets, shape (n_rows, n_columns)."""
-    import numpy as np
-
-    return np.hstack(estimator.predict_proba(table)) if estimator._is_classifier else estimator.predict(table)
 
 
 def labeled_targets(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +22,7 @@ from pipelines.table.similar_names import may_be_renamed
 
 Array = NDArray[Any]
 
-MAX_DUPLICATES = 0.01  # share of equal new rows up to which a row equal to a training row is taken to be that row
+_MAX_DUPLICATES = 0.01  # share of rows that are equal to another row of the same table
 _SHOWN = 5  # names in a message
 
 
@@ -140,8 +141,7 @@ def check_classes(classes: Array, known: Array) -> None:
 def seen_rows(kept: KeptRows | None, reader: TableReader, X: Any, y: Array, notes: list[str]) -> NDArray[np.bool_]:
     """Return which of the new rows the old model was trained on, as far as that is known; a note gives their number.
 
-    The scores of the old model on these rows would be too good. In a table with many equal rows, equality says nothing;
-    then no row counts.
+    The scores of the old model on these rows would be too good. In a table with many equal rows, no row counts.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def seen_rows(kept: KeptRows | None, reader: TableReader, X: Any, y: Array, note
         return unseen
     with table_errors():
         new = row_hashes(reader.transform(X), y)
-    if 1 - len(set(new)) / len(new) > MAX_DUPLICATES:
+    if not are_distinct(new):
         return unseen
     known = set(row_hashes(rows.X, rows.y))
     seen = np.array([row in known for row in new], dtype=bool)
@@ -183,6 +183,14 @@ def row_hashes(X: Any, y: Array) -> list[int]:
     targets = np.ascontiguousarray(y, dtype=np.float64)
     targets = targets[:, None] if targets.ndim == 1 else targets
     return [hash((row, *target)) for row, target in zip(rows, targets.tolist(), strict=True)]
+
+
+def are_distinct(rows: Sequence[int]) -> bool:
+    """Return whether a row of a table is taken to be the equal row of another table; `rows` are their hashes.
+
+    In a table with many equal rows, equality says nothing.
+    """
+    return 1 - len(set(rows)) / len(rows) <= _MAX_DUPLICATES
 
 
 def _shown(labels: list[Any]) -> str:

@@ -14,7 +14,7 @@ from scipy import sparse
 from automl.ensemble.fitted_model import FittedModel
 from automl.errors import InvalidInputError
 from automl.plurals import plural
-from automl.refit.new_rows import MAX_DUPLICATES, check_time_column, row_hashes, take_columns
+from automl.refit.new_rows import are_distinct, check_time_column, row_hashes, take_columns
 from automl.refit.preparation import seed_of
 from automl.task.prepare import TrainingData
 from automl.task.scorers import take_rows
@@ -163,13 +163,13 @@ def _join(estimator: FittedModel, given: GivenRows, notes: list[str]) -> Trainin
 def _without_repeated(data: TrainingData, n_old: int, reader: TableReader, notes: list[str]) -> TrainingData:
     """Leave out old rows that are new rows as well: a model that was trained on them knows the rows held out.
 
-    In a table with many equal rows, equality says nothing; then all rows stay.
+    In a table with many equal rows, all rows stay.
     """
     codes = pd.util.hash_pandas_object(pd.DataFrame(data.y).astype(str), index=False).to_numpy()
     with table_errors():
         hashes = row_hashes(reader.transform(data.X), codes)
     new = set(hashes[n_old:])
-    if 1 - len(new) / len(hashes[n_old:]) > MAX_DUPLICATES:
+    if not are_distinct(hashes[n_old:]):
         return data
     repeated = np.array([row in new for row in hashes[:n_old]], dtype=bool)
     if not repeated.any():

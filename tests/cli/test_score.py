@@ -8,6 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from automl.ensemble.selection import Ensemble
+from pipelines.table.reader import TableReader
+
 QUICK = ["--max-trials", 1, "--n-jobs", 1, "--seed", 0, "--include", "decision_tree", "--cv", 2, "--verbose", 0]
 
 
@@ -72,6 +75,21 @@ def test_a_part_of_a_table_may_lack_all_labels_where_the_model_keeps_its_rows(ca
     table.iloc[20:].to_csv("none.csv", index=False)
     code, _, err = call("score", "model", "none.csv", "--target", "kind")
     assert (code, err.splitlines()[-1]) == (2, "automl: 'none.csv' holds no row with a known label")
+
+
+@pytest.mark.parametrize("target", [["kind"], ["kind", "half"]])
+def test_each_chunk_is_read_and_predicted_once(call, table, monkeypatch, target):
+    table = table.assign(half=np.where(table["a"] % 2, "odd", "even"))[["a", "b", *target]]
+    table.to_csv("table.csv", index=False)
+    targets = [word for name in target for word in ("--target", name)]
+    assert call("fit", "table.csv", *targets, "--scoring", "accuracy", "--rows", *QUICK)[0] == 0
+    done = []
+    for owner, name in ((TableReader, "transform_noting"), (Ensemble, "predict")):
+        method = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda self, X, name=name, method=method: done.append(name) or method(self, X))
+    code, _, err = call("score", "model", "table.csv", *targets, "--chunk-rows", 25)
+    assert (code, "60 of 60 rows were training rows" in err) == (0, True)
+    assert sorted(done) == ["predict"] * 3 + ["transform_noting"] * 3
 
 
 def test_an_expected_score_without_interval_is_valid_json_and_text(call, table):
