@@ -34,7 +34,9 @@ def predict(
             show_default="standard output, as JSON lines where the table is a file of JSON lines, as CSV otherwise",
         ),
     ] = None,
-    proba: Annotated[bool, typer.Option("--proba", help="Predict probabilities, one column for each class.")] = False,
+    proba: Annotated[
+        bool, typer.Option("--proba", help="Predict probabilities: a column such as probability_yes for each class.")
+    ] = False,
     interval: Annotated[
         float | None,
         typer.Option(

@@ -133,11 +133,14 @@ def _with_classes(estimator: BaseAutoML, table: Any, proba: bool, level: float |
 
 
 def _names(estimator: BaseAutoML, proba: bool) -> list[str]:
-    """Return the names of the columns of the predictions; several targets have a column each, or one for each class."""
+    """Return the names of the columns of the predictions, which are those of the server, too.
+
+    Several targets have a column each, or one for each class.
+    """
     layout = estimator._ensemble.targets
     if layout is None:
-        return [str(label) for label in estimator.classes_] if proba else ["prediction"]
+        return [f"probability_{label}" for label in estimator.classes_] if proba else ["prediction"]
     if not proba:
         return list(layout.names)
     pairs = zip(layout.names, estimator.classes_, strict=True)
-    return [f"{name}={label}" for name, classes in pairs for label in classes.tolist()]
+    return [f"probability_{name}={label}" for name, classes in pairs for label in classes.tolist()]

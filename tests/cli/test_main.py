@@ -92,7 +92,7 @@ def test_probabilities_go_to_a_file_one_column_a_class(cancer, call):
     code, out, _ = call("predict", folder / "model", folder / "test.parquet", "--proba", "--out", folder / "p.parquet")
     assert (code, out) == (0, "")
     shares = pd.read_parquet(folder / "p.parquet")
-    assert list(shares.columns) == ["benign", "malignant"]
+    assert list(shares.columns) == ["probability_benign", "probability_malignant"]
     assert shares.sum(axis=1).to_numpy() == pytest.approx(np.ones(100))
 
 

@@ -102,7 +102,7 @@ def test_predictions_do_not_depend_on_the_chunks(places, call, name, rows):
         name = "few.csv"
     expected = MODELS(folder / "model").predict_proba(pd.read_csv(folder / "new.csv"))
     got = predicted(call, folder, folder / name, *options).astype(float)
-    assert list(got.columns) == ["no", "yes"]
+    assert list(got.columns) == ["probability_no", "probability_yes"]
     np.testing.assert_allclose(got.to_numpy(), expected[: len(got)], rtol=1e-9)
 
 
@@ -319,7 +319,7 @@ def test_sets_and_intervals_are_further_columns(places, call, tmp_path):
     assert got["prediction_set"].tolist() == expected
     assert got["prediction"].tolist() == model.predict(table).tolist()
     got = predicted(call, folder, folder / "new.csv", "--set", "0.95", "--by-class", "--proba")
-    assert list(got.columns) == ["no", "yes", "prediction_set"]
+    assert list(got.columns) == ["probability_no", "probability_yes", "prediction_set"]
     X = pd.DataFrame({"a": np.arange(60.0)})
     reg = AutoMLRegressor(include=["ridge"], **FAST).fit(X, X["a"] + np.tile([0.0, 1.0, 3.0], 20))
     reg.save(tmp_path / "numbers")

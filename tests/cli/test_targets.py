@@ -65,7 +65,8 @@ def test_commas_separate_targets_and_probabilities_name_target_and_class(call, h
     pd.read_csv("t.csv").drop(columns=["rain", "wind"]).to_csv("labels.csv", index=False)
     assert call("fit", "labels.csv", "--target", "wet, kind", *QUICK)[0] == 0
     assert call("predict", "model", "labels.csv", "--proba", "--out", "p.csv")[0] == 0
-    assert list(pd.read_csv("p.csv")) == ["wet=no", "wet=yes", "kind=x", "kind=y", "kind=z"]
+    pairs = ["wet=no", "wet=yes", "kind=x", "kind=y", "kind=z"]
+    assert list(pd.read_csv("p.csv")) == [f"probability_{pair}" for pair in pairs]
     assert call("predict", "model", "labels.csv", "--set", 0.8, "--by-class", "--out", "p.csv")[0] == 0
     predicted = pd.read_csv("p.csv")
     assert list(predicted) == ["wet", "kind", "wet_set", "kind_set"]
