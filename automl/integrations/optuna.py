@@ -199,7 +199,7 @@ def _of_run_directory(folder: Path) -> _Run:
     return _Run(
         name=folder.absolute().name,
         key=f"{about['fingerprint']}-{about['seed']}",
-        metric=MetricWords.of(about["metric"]),
+        metric=MetricWords.of(about["metric"], about.get("metric_class", "")),
         history=RunHistory(result for result, _ in timed),
         n_folds=len(task.folds),
         space=build_space(task.traits, seed=0),

@@ -172,6 +172,7 @@ def _fit(assignment: Assignment, folder: JobFolder, interrupt: _Interrupt) -> Ou
         "parameters": dict(assignment.job.setting.parameters),
         "task": "classification" if data.is_classification else "regression",
         "metric": metric.name,
+        "metric_class": metric.of_class,
         **_search_facts(estimator, folder),
         **expected_score_fields(estimator),
         "test_score": _test_score(estimator, metric, data),

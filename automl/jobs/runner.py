@@ -233,7 +233,7 @@ def _facts(outcome: Outcome) -> str:
     parts = [f"{result['seconds']:.1f} s"] if "seconds" in result else []
     for key, name in (("expected_score", "expected"), ("test_score", "test"), ("search_score", "search")):
         if result.get(key) is not None:
-            words = MetricWords.of(result["metric"])
+            words = MetricWords.of(result["metric"], result.get("metric_class", ""))
             parts.append(f"{name} {words.name} {words.text(result[key])}")
     parts += [outcome.reason] if outcome.reason else []
     return ": " + ", ".join(parts) if parts else ""

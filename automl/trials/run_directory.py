@@ -78,8 +78,9 @@ class RunDirectory:
         """Write ``run.json``, or check that the folder holds a run on the task."""
         about, fingerprint, own = self.about(), task_fingerprint(task), component_fingerprints(task.own)
         if about is None:
-            content = {"format": FORMAT, "fingerprint": fingerprint, "metric": task.metric.name, "seed": seed}
-            write_text(self.folder / RUN_FILE, json.dumps(content | {"python": PYTHON, "components": own}))
+            content = {"format": FORMAT, "fingerprint": fingerprint, "seed": seed, "python": PYTHON}
+            metric = {"metric": task.metric.name, "metric_class": task.metric.of_class}
+            write_text(self.folder / RUN_FILE, json.dumps(content | metric | {"components": own}))
         elif about["fingerprint"] != fingerprint:
             raise InvalidInputError(
                 f"store '{self.folder}' holds a run on other data, weights, folds, noisy_labels, monotonic columns,"

@@ -24,6 +24,8 @@ class RunReader:
         The run directory.
     metric : str, optional
         Name of the scorer, for a folder that holds only the history of a run. By default ``run.json`` says it.
+    metric_class : str, default=""
+        The class that this score is about, in words, if it is about one.
 
     Attributes
     ----------
@@ -44,9 +46,9 @@ class RunReader:
         If the folder holds no run, or a run of another version.
     """
 
-    def __init__(self, folder: Path, metric: str | None = None):
+    def __init__(self, folder: Path, metric: str | None = None, metric_class: str = ""):
         self.folder = folder
-        self.metric = _read_metric(folder) if metric is None else metric
+        self.metric, self.metric_class = _read_metric(folder) if metric is None else (metric, metric_class)
         self.history = RunHistory()
         self.session: Session | None = None
         self.dropped: tuple[str, ...] = ()
@@ -109,8 +111,8 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _read_metric(folder: Path) -> str:
-    """Return the name of the scorer of a run."""
+def _read_metric(folder: Path) -> tuple[str, str]:
+    """Return the name of the scorer of a run, and the class that its score is about; empty if it is about none."""
     try:
         about = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
         number, metric = about.get("format", 1), about["metric"]
@@ -128,4 +130,4 @@ def _read_metric(folder: Path) -> str:
         raise InvalidInputError(
             f"'{folder}' holds a run of another version of cash-automl (format {number}, this version reads {FORMAT})"
         )
-    return str(metric)
+    return str(metric), str(about.get("metric_class", ""))  # earlier runs do not name the class

@@ -75,8 +75,9 @@ class QueueSource(Source):
             known = self._runs.get(name)
             if known is None or known[0] != place:
                 metric = str(record.result.get("metric", "")) or None if place == folder.final else None
+                of_class = str(record.result.get("metric_class", ""))
                 log = place / "log.txt" if place == folder.final else folder.work / "log.txt"
-                reader = RunReader(place, metric)
+                reader = RunReader(place, metric, of_class)
 
                 def find(reader: RunReader) -> RunState:
                     return _state_of_job(self.record(name), reader)

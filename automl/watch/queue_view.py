@@ -97,7 +97,8 @@ def view_queue(records: Sequence[JobRecord], batch: str, results: Path) -> Queue
 
 def _row(record: JobRecord, seconds_left: float, results: Path) -> JobRow:
     result, folder = record.result, JobFolder(results, record.name)
-    metric = metric_words(str(result["metric"])) if result.get("metric") else None
+    of_class = str(result.get("metric_class", ""))
+    metric = metric_words(str(result["metric"]), of_class) if result.get("metric") else None
     sign = 1 if metric is None else metric.sign
     ends = [_signed(result.get(name), sign) for name in ("expected_low", "expected_high")]
     if sign < 0:

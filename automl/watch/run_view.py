@@ -123,7 +123,7 @@ def view_run(reader: RunReader, title: str, state: RunState | None = None) -> Ru
     state : RunState, optional
         The state, where something else than the run directory knows it better.
     """
-    history, session, metric = reader.history, reader.session, metric_words(reader.metric)
+    history, session, metric = reader.history, reader.session, metric_words(reader.metric, reader.metric_class)
     ranked = [e for e in rank(history, usable_only=False, most_folds_first=True) if e.folds]
     state = find_state(reader) if state is None else state
     ticks = state.is_live and session is not None and not session.is_over

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import threading
@@ -255,7 +256,8 @@ def test_rows_of_a_separate_test_table_and_quantities(tmp_path):
 
 
 @pytest.mark.slow
-def test_words_as_labels_are_tested_by_f1(tmp_path):
+def test_words_as_labels_are_tested_by_f1_and_the_log_names_the_class(tmp_path, caplog):
+    caplog.set_level(logging.INFO, "automl.jobs")
     rng = np.random.default_rng(0)
     for name, rows in (("train", 60), ("test", 30)):
         x = rng.normal(size=rows)
@@ -265,3 +267,4 @@ def test_words_as_labels_are_tested_by_f1(tmp_path):
     row = the_only(automl.run_jobs(describe(tmp_path, table, settings=settings)))
     assert row["metric"] == "f1"
     assert row["test_score"] > 0.9
+    assert "test F1 of class 'yes' " in caplog.text

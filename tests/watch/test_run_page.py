@@ -3,14 +3,18 @@
 import json
 import sqlite3
 
+import numpy as np
 import pytest
+from sklearn.datasets import load_breast_cancer
 
+from automl import AutoMLClassifier
 from automl.cli.watch import open_source
 from automl.errors import InvalidInputError
 from automl.jobs.batch import open_batch
 from automl.trials.run_reader import RunReader
 from automl.watch.run_view import view_run
 from automl.watch.terminal import run_line
+from tests.factories import FAST
 from tests.watch.conftest import client_of, edit_session, watch_run
 
 
@@ -35,6 +39,20 @@ def test_the_page_of_one_trial_names_it_in_the_singular_and_has_no_words_about_a
     assert "the line is the mean score" not in page
     assert "blue line" not in page
     assert run_line(view_run(RunReader(folder), "Run")).startswith("ended, 1 trial, 1 configuration, best ")
+
+
+def test_the_score_of_one_class_names_the_class(tmp_path):
+    X, y = load_breast_cancer(return_X_y=True)
+    labels = np.where(y, "benign", "malignant")
+    settings = FAST | {"max_trials": 1, "include": ["decision_tree"], "scoring": "f1", "store": tmp_path / "run"}
+    AutoMLClassifier(**settings, positive_label="benign").fit(X, labels)
+    view = view_run(RunReader(tmp_path / "run"), "Run")
+    assert view.metric.title == "F1 of class 'benign'"
+    assert "best F1 of class 'benign' 0." in run_line(view)
+    about = json.loads((tmp_path / "run" / "run.json").read_text())
+    del about["metric_class"]  # as earlier versions have written it
+    (tmp_path / "run" / "run.json").write_text(json.dumps(about))
+    assert view_run(RunReader(tmp_path / "run"), "Run").metric.name == "f1"
 
 
 def test_the_title_of_a_page_names_the_run_directory(folder):
