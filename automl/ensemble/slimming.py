@@ -22,7 +22,7 @@ from automl.ensemble.missing import order_of_rows, why_missing
 from automl.ensemble.selection import Ensemble
 from automl.errors import InvalidInputError, warn_user
 from automl.plurals import short_number
-from automl.task.own_objects import check_loaded
+from automl.task.own_objects import check_fitted_scorer
 from automl.task.table_validation import check_table
 from pipelines.component import Component
 from pipelines.configuration import Configuration
@@ -55,7 +55,7 @@ def known_record(estimator: FittedModel) -> FrontierRecord:
         else:
             rest = why_missing(estimator, _NO_COMMON_FOLD)
         raise AttributeError(f"this model has no frontier_ and cannot be made smaller: {rest}")
-    check_loaded({"scoring": record.metric.scorer})
+    check_fitted_scorer(record.metric.scorer)
     return record
 
 

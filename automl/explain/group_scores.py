@@ -15,9 +15,9 @@ from automl.ensemble.missing import NOT_READ, why_missing
 from automl.ensemble.threshold import apply_decision
 from automl.errors import InvalidInputError
 from automl.explain.predictions import Predicted, rows_of_table, scored_rows
-from automl.persistence import check_loaded
 from automl.plurals import plural
 from automl.refit.model import ModelWithRows
+from automl.task.own_objects import check_fitted_scorer
 from automl.task.positive_class import positive_code
 from automl.task.scored_target import ScoredTarget
 from automl.task.sensitive import (
@@ -40,7 +40,7 @@ def scores_by_group(estimator: ModelWithRows, groups: Any, X: Any, y: Any, sampl
         groups = _groups_of_fit(estimator, X)
     groups = group_series(groups, X, "groups")
     refuse_targets(estimator._ensemble.targets, "scores_by_group")
-    check_loaded({"scoring": estimator._metric.scorer})
+    check_fitted_scorer(estimator._metric.scorer)
     if estimator._metric.reads_table:
         raise InvalidInputError(
             f"scores_by_group needs a metric of predictions, but scoring {estimator._metric.name!r} reads the table"

@@ -15,7 +15,7 @@ from automl.ensemble.selection import Ensemble, FoldBag
 from automl.errors import InvalidInputError, unknown_label
 from automl.refit.rows import TrainingRows, get_rows
 from automl.task.metrics import Metric
-from automl.task.own_objects import check_loaded
+from automl.task.own_objects import check_fitted_scorer
 from automl.task.scored_target import ScoredTarget
 from automl.task.several_targets import encode_targets
 from automl.task.table_validation import as_array, check_table
@@ -89,7 +89,7 @@ def out_of_fold_parts(estimator: FittedModel, max_rows: int, random_state: int) 
             f"scoring {metric.name!r} reads the table, which the model does not keep; pass X and y: rows on which the "
             "model was not trained"
         )
-    check_loaded({"scoring": metric.scorer})
+    check_fitted_scorer(metric.scorer)
     bags = vars(estimator).get("_fold_bags") or estimator._ensemble.bags
     bags = [replace(bag, folds=_folds_of(bag, rows)) for bag in bags]
     covered = {fold: sum(bag.weight for bag in bags if fold in bag.folds) for bag in bags for fold in bag.scored_folds}
@@ -179,7 +179,7 @@ def new_part(
         If the table or the target does not suit the model.
     """
     metric: Metric = estimator._metric
-    check_loaded({"scoring": metric.scorer})
+    check_fitted_scorer(metric.scorer)
     target = encode_target(estimator, y, X)
     weight = check_score_weight(sample_weight, len(target))
     codes = check_groups(groups, len(target))

@@ -22,8 +22,8 @@ from automl.ensemble.slimming import AnyEstimate, known_record
 from automl.expected_score import keep_estimate
 from automl.fitted.best_pipeline import BestPipeline
 from automl.guard import Guard
-from automl.persistence import check_loaded
 from automl.refit.model import ModelWithRows
+from automl.task.own_objects import check_fitted_scorer
 from automl.trials.history import RunHistory
 from automl.trials.leaderboard import make_cv_results, make_leaderboard
 from pipelines.labels import LabelDecoder, TargetsDecoder
@@ -236,7 +236,7 @@ class FittedAttributes(ModelWithRows):
                 "the future; pass the times of the rows as time to fit, or score the model on newer rows"
             )
         if isinstance(self._estimate, OutOfFoldRecord):
-            check_loaded({"scoring": self._estimate.metric.scorer})
+            check_fitted_scorer(self._estimate.metric.scorer)
             return keep_estimate(self, self._estimate)
         return self._estimate
 

@@ -14,7 +14,7 @@ from automl.ensemble.fitted_model import FittedModel, Model
 from automl.ensemble.selection import FoldBag
 from automl.errors import UnreadCellsWarning
 from automl.explain.parts import encode_target
-from automl.task.own_objects import check_loaded
+from automl.task.own_objects import check_fitted_scorer
 
 
 class MemberScores(FittedModel):
@@ -59,7 +59,7 @@ class MemberScores(FittedModel):
         """
         check_is_fitted(self, "_ensemble")
         board: pd.DataFrame = getattr(self, "leaderboard_")  # noqa: B009  a property of the other base class
-        check_loaded({"scoring": self.scorer_})
+        check_fitted_scorer(self.scorer_)
         encode_target(self, y, X)  # some scorers do not notice a label that is no class of the model
         weight = {} if sample_weight is None else {"sample_weight": sample_weight}
         scores = {}

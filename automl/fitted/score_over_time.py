@@ -17,7 +17,7 @@ from automl.ensemble.score_curve import CurveRecord, ScoreCurve, score_curve
 from automl.errors import InvalidInputError
 from automl.plurals import short_number
 from automl.task.metric_words import MetricWords
-from automl.task.own_objects import check_loaded
+from automl.task.own_objects import check_fitted_scorer
 
 
 def known_scores_over_time(estimator: SearchGains) -> pd.DataFrame | None:
@@ -156,7 +156,7 @@ class SearchGains(FittedModel):
         """Return the score curve, which is computed at the first call; `name` is the attribute that needs it."""
         check_is_fitted(self, "_ensemble")
         if isinstance(self._score_curve, CurveRecord):
-            check_loaded({"scoring": self._score_curve.out_of_fold.metric.scorer})
+            check_fitted_scorer(self._score_curve.out_of_fold.metric.scorer)
             self._score_curve = score_curve(self._score_curve)
         if self._score_curve is None:
             raise AttributeError(f"there is no {name}: {_why_no_curve(self)}")

@@ -43,17 +43,24 @@ class NotLoaded:
         return f"<not loaded: {self.text}>"
 
     def __call__(self, *args: Any, **options: Any) -> NoReturn:
-        raise InvalidInputError(self.message)
+        raise InvalidInputError(self.message_of_fitted)
 
     @property
     def message(self) -> str:
-        """The error for a use that needs the object."""
-        replace = f"replace it with set_params({self.argument}=...)"
+        """The error for a use that needs the present value of the argument."""
+        return self._message(f"replace it with set_params({self.argument}=...)")
+
+    @property
+    def message_of_fitted(self) -> str:
+        """The error for a use that needs the object of the fit, which `set_params` does not change."""
+        return self._message(f"fit the model again with a {self.argument} that can be imported from a module")
+
+    def _message(self, remedy: str) -> str:
         if not self.types:
-            return f"{self.argument} was {self.text}, which cannot be saved ({self.reason}); {replace}"
+            return f"{self.argument} was {self.text}, which cannot be saved ({self.reason}); {remedy}"
         return (
             f"{self.argument} was {self.text}, which load did not import ({self.reason}); load the model with "
-            f"trusted={list(self.types)} if you trust this code, or {replace}"
+            f"trusted={list(self.types)} if you trust this code, or {remedy}"
         )
 
 
@@ -68,6 +75,18 @@ def check_loaded(settings: Mapping[str, Any]) -> None:
     for value in settings.values():
         if isinstance(value, NotLoaded):
             raise InvalidInputError(value.message)
+
+
+def check_fitted_scorer(scorer: Any) -> None:
+    """Check that the scorer that a model was fitted with is there.
+
+    Raises
+    ------
+    InvalidInputError
+        If `load` did not import it.
+    """
+    if isinstance(scorer, NotLoaded):
+        raise InvalidInputError(scorer.message_of_fitted)
 
 
 def pack(argument: str, value: Any) -> dict[str, Any]:
