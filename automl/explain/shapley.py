@@ -38,7 +38,8 @@ from automl.explain.parts import (
 )
 from automl.refit.rows import TrainingRows
 from automl.task.table_validation import as_array, check_table, check_width
-from automl.task.unread_cells import read_rows
+from automl.task.unread_cells import read_noting, warn_of_unread
+from pipelines.table.cells import UnreadCells
 
 Array = NDArray[Any]
 
@@ -57,7 +58,10 @@ def explain(
     X = check_table(X)
     check_width(X, estimator.n_features_in_, type(estimator).__name__)
     rng = np.random.default_rng(seed)
-    rows, known = read_rows(estimator._reader, X), _background_of(estimator, background, rng)
+    rows, unread = read_noting(estimator._reader, X)
+    known, more = _background_of(estimator, background, rng)
+    # One warning for both tables: of a column of which both have such cells, it names those of the explained rows.
+    warn_of_unread(list({cells.column: cells for cells in (*more, *unread)}.values()))
     layout = _Layout.of(column_positions(estimator), rows.shape[1])
     n_pairs, column_by_column = _plan(rows, known, layout, max_evaluations)
     known = known[: min(n_pairs, known.shape[0])]
@@ -115,11 +119,11 @@ class _Layout:
         return np.unique(self.owner[differs])
 
 
-def _background_of(estimator: FittedModel, background: Any, rng: np.random.Generator) -> Any:
-    """Return the background rows in random order, as the table reader reads them."""
+def _background_of(estimator: FittedModel, background: Any, rng: np.random.Generator) -> tuple[Any, list[UnreadCells]]:
+    """Return the background rows in random order, as the table reader reads them, and its cells that it cannot read."""
     if background is not None:
-        table = read_rows(estimator._reader, check_table(background))
-        return table[rng.permutation(table.shape[0])[:BACKGROUND_ROWS]]
+        table, unread = read_noting(estimator._reader, check_table(background))
+        return table[rng.permutation(table.shape[0])[:BACKGROUND_ROWS]], unread
     try:
         rows: TrainingRows = require_rows(estimator)
     except InvalidInputError as error:
@@ -128,7 +132,7 @@ def _background_of(estimator: FittedModel, background: Any, rng: np.random.Gener
     weight = rows.sample_weight
     share = None if weight is None else weight / weight.sum()
     n = min(BACKGROUND_ROWS, len(rows.y) if weight is None else int(np.count_nonzero(weight)))
-    return rows.X[rng.choice(len(rows.y), n, replace=False, p=share)]
+    return rows.X[rng.choice(len(rows.y), n, replace=False, p=share)], []
 
 
 def _dense(rows: Any) -> Array:

@@ -24,10 +24,21 @@ def read_rows(reader: TableReader, X: Any) -> Any:
     InvalidInputError
         If the table does not suit the reader.
     """
-    with table_errors():
-        table, unread = reader.transform_noting(X)
+    table, unread = read_noting(reader, X)
     warn_of_unread(unread)
     return table
+
+
+def read_noting(reader: TableReader, X: Any) -> tuple[Any, list[UnreadCells]]:
+    """Return a checked table as a fitted reader reads it, and its cells that cannot be read, for a later warning.
+
+    Raises
+    ------
+    InvalidInputError
+        If the table does not suit the reader.
+    """
+    with table_errors():
+        return reader.transform_noting(X)
 
 
 def warn_of_unread(columns: Sequence[UnreadCells]) -> None:

@@ -85,6 +85,7 @@ CALLS = {
     "importance": lambda model, X, y: model.importance(1, X=X, y=y),
     "explain": lambda model, X, y: model.explain(X, max_evaluations=10),
     "explain with a background": lambda model, X, y: model.explain(make_table(9), X, max_evaluations=10),
+    "explain with a background of the same rows": lambda model, X, y: model.explain(X, X.head(9), max_evaluations=10),
     "partial dependence": lambda model, X, y: partial_dependence(model, "amount", X),
 }
 
