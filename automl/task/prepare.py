@@ -240,6 +240,10 @@ class _Rows:
 
 def _read_rows(data: TrainingData, cv: Any, classification: bool, positive_label: Any) -> tuple[_Rows, CheckedTarget]:
     """Check all arguments with one value for each row; return the rows of the task, and its target."""
+    for name in ("y", "sample_weight", "groups", "time", "sensitive_features"):
+        validation.warn_of_other_order(name, getattr(data, name), data.X)
+    for name in ("y_val", "sample_weight_val"):
+        validation.warn_of_other_order(name, getattr(data, name), data.X_val, "X_val")
     data = replace(data, X=check_table(data.X))
     check_alone(vars(data), cv)
     if data.time is None and data.gap not in (0, "0"):

@@ -11,7 +11,7 @@ from sklearn.metrics import r2_score
 
 from automl.errors import InvalidInputError, unknown_label, warn_user
 from automl.task.several_targets import take_targets, target_columns
-from automl.task.validation import as_numbers, check_score_weight, read_target
+from automl.task.validation import as_numbers, check_score_weight, read_target, warn_of_other_order
 from pipelines.targets import TargetLayout
 
 
@@ -36,6 +36,7 @@ def score_labels(
     InvalidInputError
         If `y` holds numbers and the labels are texts, or the other way round.
     """
+    warn_of_other_order("y", y, X)
     if targets is not None:
         names, columns = target_columns(take_targets(y, targets), X)
         for name, column, own in zip(names, columns, classes, strict=True):
@@ -62,6 +63,7 @@ def score_numbers(
 
     Of several targets, whose layout is `targets`, it is the mean over the targets, as in scikit-learn.
     """
+    warn_of_other_order("y", y, X)
     if targets is not None:
         known = np.column_stack([as_numbers(column) for column in target_columns(take_targets(y, targets), X)[1]])
     else:

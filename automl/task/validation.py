@@ -115,6 +115,23 @@ def read_target(y: Any, X: Any) -> Array:
     return values
 
 
+def warn_of_other_order(name: str, values: Any, X: Any, table: str = "X") -> None:
+    """Warn of values whose index holds the labels of the rows of a table in another order.
+
+    Rows are matched by position, as everywhere in scikit-learn. Such values were probably sorted or shuffled without
+    their table, so that a model would learn nothing from it.
+    """
+    labels, own = getattr(X, "index", None), getattr(values, "index", None)
+    if not (isinstance(labels, pd.Index) and isinstance(own, pd.Index)) or len(own) != len(labels):
+        return
+    if own.equals(labels) or not (own.is_unique and labels.is_unique and own.isin(labels).all()):
+        return
+    warn_user(
+        f"the index of {name} holds the labels of {table} in another order, but rows are matched by position; pass "
+        f"{name}.loc[{table}.index] if the labels say which rows belong together, otherwise {name}.to_numpy()"
+    )
+
+
 def check_metric(metric: Metric, y: Array, n_classes: int, sample_weight: Array | None) -> None:
     """Check that a metric can score predictions for this target; a scorer may be the user's own code.
 

@@ -23,6 +23,7 @@ from automl.arguments import check_arguments
 from automl.errors import AutoMLError, InvalidInputError, check_names
 from automl.task.prepare import TrainingData, prepare
 from automl.task.table_validation import check_table
+from automl.task.target_score import score_labels
 from automl.task.validation import (
     check_groups,
     check_sample_weight,
@@ -460,6 +461,26 @@ def test_groups_become_codes():
 def test_bad_groups_are_explained(groups, message):
     with pytest.raises(InvalidInputError, match=message):
         check_groups(groups, 3)
+
+
+def test_values_whose_index_has_the_labels_of_the_table_in_another_order_give_a_warning():
+    X = pd.DataFrame({"x": range(8)}, index=list("abcdefgh"))
+    y, shuffled = pd.Series([0, 1] * 4, index=X.index), X.index[::-1]
+    with pytest.warns(UserWarning, match=r"the index of y holds the labels of X .* pass y\.loc\[X\.index\] if"):
+        prepare(TrainingData(X, y.loc[shuffled]), classification=True)
+    with pytest.warns(UserWarning, match="the index of sample_weight holds"):
+        prepare(TrainingData(X, y, pd.Series(range(1, 9), index=shuffled)), classification=True)
+    with pytest.warns(UserWarning, match=r"pass y_val\.loc\[X_val\.index\]"):
+        prepare(TrainingData(X, y, X_val=X, y_val=y.loc[shuffled]), classification=True)
+    with pytest.warns(UserWarning, match="the index of y holds"):
+        score_labels(y.loc[shuffled], X, y.to_numpy(), np.array([0, 1]))
+
+
+@pytest.mark.parametrize("index", [list("abcdefgh"), range(8), [*"aacdefgh"], list("hgfedcbx")])
+def test_values_without_the_labels_of_the_table_give_no_warning(index, recwarn):
+    X = pd.DataFrame({"x": range(8)}, index=list("abcdefgh"))
+    prepare(TrainingData(X, pd.Series([0, 1] * 4, index=index)), classification=True)
+    assert not recwarn.list
 
 
 def test_an_error_of_the_reader_becomes_an_error_of_this_package():
