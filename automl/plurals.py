@@ -30,7 +30,10 @@ def short_number(value: float, digits: int = 4) -> str:
     ('0.9712', '30,123', '1,234,567', '123')
     >>> short_number(-1234.56), short_number(0.5), short_number(0.00001234), short_number(float("inf"))
     ('-1,235', '0.5', '1.234e-05', 'inf')
+    >>> short_number(-0.0)  # the negative of a loss of 0
+    '0'
     """
+    value += 0.0  # which takes the sign from a zero
     rounded = f"{value:.{digits}g}"  # 999.96 becomes 1000
     if 10 ** (digits - 1) <= abs(float(rounded)) < 1e15:
         return f"{value:,.0f}"

@@ -192,7 +192,7 @@ def rounded(value: Any, digits: int = 6) -> float | None:
     """
     if value is None or not np.isfinite(value):
         return None
-    return float(f"{float(value):.{digits}g}")
+    return float(f"{float(value):.{digits}g}") + 0.0  # without the sign of a zero
 
 
 def all_rounded(values: Any, digits: int = 6) -> tuple[float, ...]:

@@ -73,7 +73,7 @@ def make_leaderboard(
         rows.append(
             {
                 "family": e.configuration.family,
-                "score": -e.mean_loss,
+                "score": 0.0 - e.mean_loss,
                 "std": float(np.std([r.loss for r in e.folds.values()])) if e.folds else np.nan,
                 **{name: recorded_over_folds(e, name) for name in recorded},
                 "folds": len(e.folds),
@@ -158,7 +158,7 @@ def make_cv_results(history: RunHistory, n_splits: int) -> dict[str, Any]:
     scores = np.full((n_splits, len(evaluations)), np.nan)
     for i, e in enumerate(evaluations):
         for fold, result in e.folds.items():
-            scores[fold, i] = -result.loss
+            scores[fold, i] = 0.0 - result.loss
     ranked = rank(history, usable_only=False, most_folds_first=True)
     places = {e.configuration: place for place, e in enumerate(ranked, 1)}
     losses = [[r.loss for r in e.folds.values()] for e in evaluations]
@@ -166,7 +166,7 @@ def make_cv_results(history: RunHistory, n_splits: int) -> dict[str, Any]:
     return {
         "params": [dict(e.configuration) for e in evaluations],
         **{f"split{fold}_test_score": scores[fold] for fold in range(n_splits)},
-        "mean_test_score": np.array([-e.mean_loss for e in evaluations]),
+        "mean_test_score": np.array([0.0 - e.mean_loss for e in evaluations]),
         "std_test_score": np.array([np.std(own) if own else np.nan for own in losses]),
         "rank_test_score": np.array([places[e.configuration] for e in evaluations], dtype=np.int32),
         **_recorded_results(evaluations, n_splits, recorded_names(history)),

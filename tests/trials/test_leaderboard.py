@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from automl.trials.history import RunHistory
-from automl.trials.leaderboard import make_leaderboard, order_note
+from automl.trials.leaderboard import make_cv_results, make_leaderboard, order_note
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from tests.factories import tree
 
@@ -24,6 +24,12 @@ def test_scores_are_plain_means_and_the_order_is_adjusted_for_harder_folds():
     assert board["status"].iloc[-1] == "crash"
     assert order_note(board).startswith("order: 2 configurations have fewer folds than others")
     assert order_note(make_leaderboard(RunHistory([easy_only, complete, failed]), {})) == ""
+
+
+def test_a_score_of_zero_has_no_sign():
+    history = RunHistory([_result(1, {0: 0.0, 1: 0.0})])
+    assert "-0" not in str(make_leaderboard(history, {})["score"].tolist())
+    assert "-0" not in str(make_cv_results(history, 2)["mean_test_score"].tolist())
 
 
 def test_a_history_holds_the_results_in_the_order_in_which_trials_ended():
