@@ -33,7 +33,7 @@ from automl.plurals import plural
 from automl.task.metrics import Metric, make_metric
 from automl.task.several_metrics import deciding_scorer
 from automl.trials.endings import was_interrupted
-from pipelines.component import task_type
+from pipelines.component import TaskType, task_type
 
 logger = logging.getLogger("automl.jobs")
 
@@ -216,8 +216,7 @@ def _write_report(estimator: Any, path: Path, data: SplitData) -> None:
 
 def make_estimator(assignment: Assignment, data: SplitData, search: Path) -> tuple[Any, Metric]:
     """Return the estimator to fit, and the metric of its test score."""
-    setting, resources = assignment.job.setting, assignment.job.resources
-    parameters = dict(setting.parameters)
+    setting = assignment.job.setting
     several = not isinstance(data.y, pd.Series)
     if several and setting.estimator != "automl":
         raise InvalidInputError(
@@ -227,25 +226,37 @@ def make_estimator(assignment: Assignment, data: SplitData, search: Path) -> tup
     n_classes = data.y.nunique() if isinstance(data.y, pd.Series) else 2
     # For a target of one class, the error of `fit` is clearer.
     task = task_type(max(2, n_classes) if data.is_classification else 0)
-    scoring = deciding_scorer(parameters.get("scoring"))
+    scoring = deciding_scorer(setting.parameters.get("scoring"))
     if setting.estimator == "automl":
-        from automl.estimator import AutoMLClassifier, AutoMLRegressor
+        return _make_search(assignment, data, search), make_metric(None, task, None)
+    return _make_other(assignment, data, task, scoring)
 
-        given = {"random_state": 0, **parameters}
-        if given.get("executor") != "ray":  # the trials of Ray use the memory of other machines
-            memory = (resources.memory or assignment.memory) * _MEMORY_SHARE / resources.n_jobs
-            given.setdefault("memory_limit", memory)
-        make = AutoMLClassifier if data.is_classification else AutoMLRegressor
-        if unknown := [name for name in parameters if name not in inspect.signature(make).parameters]:
-            raise InvalidInputError(
-                f"settings: {setting.name}: {make.__name__} has no {unknown[0]}; list the settings for this table in "
-                "its entry (settings: [...])"
-            )
-        return make(**given, n_jobs=resources.n_jobs, store=search), make_metric(None, task, None)
+
+def _make_search(assignment: Assignment, data: SplitData, search: Path) -> Any:
+    """Return an estimator of this package, with the resources of the job."""
+    from automl.estimator import AutoMLClassifier, AutoMLRegressor
+
+    setting, resources = assignment.job.setting, assignment.job.resources
+    given = {"random_state": 0, **setting.parameters}
+    if given.get("executor") != "ray":  # the trials of Ray use the memory of other machines
+        memory = (resources.memory or assignment.memory) * _MEMORY_SHARE / resources.n_jobs
+        given.setdefault("memory_limit", memory)
+    make = AutoMLClassifier if data.is_classification else AutoMLRegressor
+    if unknown := [name for name in setting.parameters if name not in inspect.signature(make).parameters]:
+        raise InvalidInputError(
+            f"settings: {setting.name}: {make.__name__} has no {unknown[0]}; list the settings for this table in "
+            "its entry (settings: [...])"
+        )
+    return make(**given, n_jobs=resources.n_jobs, store=search)
+
+
+def _make_other(assignment: Assignment, data: SplitData, task: TaskType, scoring: Any) -> tuple[Any, Metric]:
+    """Return an estimator of another library, and the metric of its test score."""
+    setting, n_jobs = assignment.job.setting, assignment.job.resources.n_jobs
     make = load_object(setting.estimator)
     known = inspect.signature(make).parameters
-    parameters = {name: value for name, value in parameters.items() if name in known or name != "scoring"}
-    for name, value in (("n_jobs", resources.n_jobs), ("random_state", 0)):
+    parameters = {name: value for name, value in setting.parameters.items() if name in known or name != "scoring"}
+    for name, value in (("n_jobs", n_jobs), ("random_state", 0)):
         if name in known:
             parameters.setdefault(name, value)
     try:
