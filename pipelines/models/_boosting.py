@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol, Self, TypeAlias
 
@@ -20,7 +21,7 @@ from pipelines.early_stopping import (
     RowsToPredict,
     split_rows,
 )
-from pipelines.losses import LOG_LINK, PINBALL, mean_scale, usable_loss
+from pipelines.losses import LOG_LINK, PINBALL, SQUARED_ERROR, mean_scale, usable_loss
 from pipelines.models._quantiles import QuantileModels
 from pipelines.models._target import standardize
 from pipelines.quantiles import uncrossed
@@ -60,7 +61,7 @@ class Trees(NamedTuple):
 
 
 class Library(Protocol):
-    """The calls of one boosting library; each implementation is a frozen dataclass of the settings of the library."""
+    """The calls of one boosting library; each implementation extends `LibrarySettings`."""
 
     @property
     def loss(self) -> str:
@@ -92,6 +93,33 @@ class Library(Protocol):
 
         Several quantiles have the shape (n_samples, n_quantiles).
         """
+
+
+@dataclass(frozen=True)
+class LibrarySettings:
+    """The settings that each library has; see `Library`.
+
+    Attributes
+    ----------
+    params : mapping
+        The library's own parameters.
+    native_categories : int
+        Number of leading columns that hold category codes.
+    loss : str
+        Loss of regression.
+    monotonic : tuple of int
+        Constraints of the last columns; see `pipelines.monotonic`.
+    quantiles : tuple of float
+        Levels of the loss "pinball".
+    """
+
+    params: Mapping[str, Any]
+    native_categories: int = 0
+    n_threads: int = 1
+    random_state: int = 0
+    loss: str = SQUARED_ERROR
+    monotonic: tuple[int, ...] = ()
+    quantiles: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.early_stopping import EarlyStopping
 from pipelines.losses import LOG_LINK, SQUARED_ERROR, TWEEDIE_POWER
-from pipelines.models._boosting import NOT_OF_LIBRARY, LabeledRows, Table, Trees, make_estimator
+from pipelines.models._boosting import NOT_OF_LIBRARY, LabeledRows, LibrarySettings, Table, Trees, make_estimator
 from pipelines.models._cost import boosting_memory, power_law
 from pipelines.monotonic import all_constraints
 from pipelines.quantiles import lowest_loss_quantiles
@@ -69,32 +69,15 @@ def _fit_part(params: Mapping[str, Any], fit: Mapping[str, Any], earlier: Any, b
 
 
 @dataclass(frozen=True)
-class CatBoost:
+class CatBoost(LibrarySettings):
     """Settings of CatBoost, and the calls of its native interface.
 
     Attributes
     ----------
-    params : mapping
-        CatBoost's own parameters.
-    native_categories : int
-        Number of leading columns that hold category codes.
-    loss : str
-        Loss of regression.
-    monotonic : tuple of int
-        Constraints of the last columns; see `pipelines.monotonic`.
-    quantiles : tuple of float
-        Levels of the loss "pinball".
     part : TrainingPart or None
         The part of the training that the fit does; its folder gets CatBoost's files.
     """
 
-    params: Mapping[str, Any]
-    native_categories: int = 0
-    n_threads: int = 1
-    random_state: int = 0
-    loss: str = SQUARED_ERROR
-    monotonic: tuple[int, ...] = ()
-    quantiles: tuple[float, ...] = ()
     part: TrainingPart | None = None
 
     def train(

@@ -17,7 +17,7 @@ from threadpoolctl import ThreadpoolController
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.early_stopping import PROBE_ROUNDS, EarlyStopping
 from pipelines.losses import SQUARED_ERROR
-from pipelines.models._boosting import NOT_OF_LIBRARY, LabeledRows, Table, Trees, make_estimator
+from pipelines.models._boosting import NOT_OF_LIBRARY, LabeledRows, LibrarySettings, Table, Trees, make_estimator
 from pipelines.models._cost import boosting_memory, power_law
 from pipelines.monotonic import all_constraints
 
@@ -31,30 +31,8 @@ def _openmp_limit(n_threads: int) -> AbstractContextManager[Any]:
 
 
 @dataclass(frozen=True)
-class HistGradientBoosting:
-    """Settings of scikit-learn's boosting, which is trained in batches of rounds with a check after each batch.
-
-    Attributes
-    ----------
-    params : mapping
-        scikit-learn's own parameters.
-    native_categories : int
-        Number of leading columns that hold category codes.
-    loss : str
-        Loss of regression.
-    monotonic : tuple of int
-        Constraints of the last columns; see `pipelines.monotonic`.
-    quantiles : tuple of float
-        Levels of the loss "pinball".
-    """
-
-    params: Mapping[str, Any]
-    native_categories: int = 0
-    n_threads: int = 1
-    random_state: int = 0
-    loss: str = SQUARED_ERROR
-    monotonic: tuple[int, ...] = ()
-    quantiles: tuple[float, ...] = ()
+class HistGradientBoosting(LibrarySettings):
+    """Settings of scikit-learn's boosting, which is trained in batches of rounds with a check after each batch."""
 
     def train(
         self,

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.early_stopping import EarlyStopping
 from pipelines.losses import HUBER_DELTA, SQUARED_ERROR, TWEEDIE_POWER
-from pipelines.models._boosting import NOT_OF_LIBRARY, LabeledRows, Table, Trees, make_estimator
+from pipelines.models._boosting import NOT_OF_LIBRARY, LabeledRows, LibrarySettings, Table, Trees, make_estimator
 from pipelines.models._cost import boosting_memory, power_law
 from pipelines.monotonic import all_constraints
 from pipelines.training_part import as_bytes_array
@@ -33,30 +33,8 @@ _PART_OF_ROWS: Mapping[str, Any] = {"bagging_fraction": 0.3, "bagging_freq": 5}
 
 
 @dataclass(frozen=True)
-class LightGBM:
-    """Settings of LightGBM, and the calls of its native interface.
-
-    Attributes
-    ----------
-    params : mapping
-        LightGBM's own parameters.
-    native_categories : int
-        Number of leading columns that hold category codes.
-    loss : str
-        Loss of regression.
-    monotonic : tuple of int
-        Constraints of the last columns; see `pipelines.monotonic`.
-    quantiles : tuple of float
-        Levels of the loss "pinball".
-    """
-
-    params: Mapping[str, Any]
-    native_categories: int = 0
-    n_threads: int = 1
-    random_state: int = 0
-    loss: str = SQUARED_ERROR
-    monotonic: tuple[int, ...] = ()
-    quantiles: tuple[float, ...] = ()
+class LightGBM(LibrarySettings):
+    """Settings of LightGBM, and the calls of its native interface."""
 
     def train(
         self,
