@@ -122,7 +122,8 @@ def _load_run(folder: Path, trusted: Collection[Any], for_prediction: bool) -> A
     unfinished = read_unfinished(folder, trusted)
     estimator = unfinished.estimator
     check_loaded({"scoring": estimator.scoring, "components": estimator.components})
-    RunDirectory(folder).check_components(known_components(estimator), RunDirectory(folder).about() or {})
+    directory = RunDirectory(folder)
+    directory.check_components(known_components(estimator), directory.facts())
     prepared = read_task(estimator, unfinished.positions, folder)
     for number in range(_TRIES):
         try:
@@ -162,7 +163,7 @@ def _build(unfinished: Unfinished, prepared: PreparedTask, reader: RunReader, fo
             f"the run in '{reader.folder}' has no finished model yet; try again when its first trial has ended, which "
             f"'automl watch {reader.folder}' shows"
         )
-    seed, size = int((directory.about() or {})["seed"]), int(estimator.ensemble_size)
+    seed, size = directory.facts().seed, int(estimator.ensemble_size)
     trials = FinishedTrials(history, artifacts, task, seed)
     loader = ModelLoader(artifacts, task, budget, size, seed)
     outcome = SearchOutcome(trials, loader, budget, size, until_interrupted)

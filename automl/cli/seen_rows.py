@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from automl.cli.support import write_message
+from automl.cli.support import write_note
 from automl.plurals import plural
 from automl.refit.new_rows import are_distinct, row_hashes
 from automl.refit.rows import find_rows
@@ -52,8 +52,7 @@ class SeenRows:
             return
         n_seen = sum(row in self._training for row in self._hashes)
         if n_seen:
-            write_message(
-                1,
-                f"note: {n_seen:,} of {plural(len(self._hashes), 'row')} were training rows of the model, so that "
-                "these scores are better than those on new rows; score rows that the model was not trained on",
+            write_note(
+                f"{n_seen:,} of {plural(len(self._hashes), 'row')} were training rows of the model, so that these "
+                "scores are better than those on new rows; score rows that the model was not trained on"
             )

@@ -191,15 +191,15 @@ def _read(run: Any) -> _Run:
 def _of_run_directory(folder: Path) -> _Run:
     directory = RunDirectory(folder)
     timed = directory.read_times()
-    about = directory.about() or {}  # never empty here: the history was read
+    facts = directory.facts()
     try:
         task = Task.open(folder)
     except OSError as error:
         raise InvalidInputError(f"'{folder}' holds no table yet: {error}; export the run later") from error
     return _Run(
         name=folder.absolute().name,
-        key=f"{about['fingerprint']}-{about['seed']}",
-        metric=MetricWords.of(about["metric"], about.get("metric_class", "")),
+        key=f"{facts.fingerprint}-{facts.seed}",
+        metric=MetricWords.of(facts.metric, facts.metric_class),
         history=RunHistory(result for result, _ in timed),
         n_folds=len(task.folds),
         space=build_space(task.traits, seed=0),

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,37 @@ DROPPED = "dropped.json"  # the model families of which the search proposes no m
 
 
 @dataclass(frozen=True)
+class RunFacts:
+    """The facts about a run, which ``run.json`` holds.
+
+    Attributes
+    ----------
+    fingerprint : str
+        Fingerprint of the task.
+    metric : str
+        Name of the scorer.
+    seed : int
+    python : str or None
+        The version of Python that has computed the fingerprint; None in files of earlier versions.
+    components : mapping of str to str
+        Fingerprints of the code of own components, with which the stored models were made.
+    metric_class : str
+        The class that the score is about, in words; empty if it is about none, and in files of earlier versions.
+    """
+
+    fingerprint: str
+    metric: str
+    seed: int
+    python: str | None = None
+    components: Mapping[str, str] = field(default_factory=dict)
+    metric_class: str = ""
+
+    def to_json(self) -> str:
+        """Return the content of ``run.json``."""
+        return json.dumps({"format": FORMAT, **asdict(self)})
+
+
+@dataclass(frozen=True)
 class RunDirectory:
     """The folder of a run: ``run.json`` describes the run, ``history.jsonl`` holds one line for each trial."""
 
@@ -47,8 +78,8 @@ class RunDirectory:
         InvalidInputError
             If the folder holds something else, or a run that this version cannot resume.
         """
-        about = self.about()
-        return None if about is None else about["seed"]
+        facts = self.find_facts()
+        return None if facts is None else facts.seed
 
     @contextmanager
     def open(self, task: Task, seed: int) -> Iterator[OpenRun]:
@@ -76,46 +107,35 @@ class RunDirectory:
 
     def _describe(self, task: Task, seed: int) -> None:
         """Write ``run.json``, or check that the folder holds a run on the task."""
-        about, fingerprint, own = self.about(), task_fingerprint(task), component_fingerprints(task.own)
-        if about is None:
-            content = {"format": FORMAT, "fingerprint": fingerprint, "seed": seed, "python": PYTHON}
-            metric = {"metric": task.metric.name, "metric_class": task.metric.of_class}
-            write_text(self.folder / RUN_FILE, json.dumps(content | metric | {"components": own}))
-        elif about["fingerprint"] != fingerprint:
+        facts, fingerprint, own = self.find_facts(), task_fingerprint(task), component_fingerprints(task.own)
+        if facts is None:
+            facts = RunFacts(fingerprint, task.metric.name, seed, PYTHON, own, metric_class=task.metric.of_class)
+            write_text(self.folder / RUN_FILE, facts.to_json())
+        elif facts.fingerprint != fingerprint:
             raise InvalidInputError(
                 f"store '{self.folder}' holds a run on other data, weights, folds, noisy_labels, monotonic columns,"
-                f" metric, objectives or sensitive features{python_hint(about.get('python'))}; name an empty folder"
+                f" metric, objectives or sensitive features{python_hint(facts.python)}; name an empty folder"
             )
-        elif own.items() - self.check_components(task.own, about).items():  # new ones
-            known = about.get("components", {}) | own
-            write_text(self.folder / RUN_FILE, json.dumps(about | {"components": known}))
+        else:
+            self.check_components(task.own, facts)
+            if own.items() - facts.components.items():  # new ones
+                facts = replace(facts, components={**facts.components, **own})
+                write_text(self.folder / RUN_FILE, facts.to_json())
 
-    def check_components(self, own: OwnComponents, about: Mapping[str, Any]) -> Mapping[str, str]:
+    def check_components(self, own: OwnComponents, facts: RunFacts) -> None:
         """Check that the code of own components is the one that the stored models were made with.
-
-        Parameters
-        ----------
-        about : mapping
-            The content of ``run.json``.
-
-        Returns
-        -------
-        mapping of str to str
-            The known fingerprints of components.
 
         Raises
         ------
         InvalidInputError
             If the code of a component has changed.
         """
-        known: Mapping[str, str] = about.get("components", {})
         for name, fingerprint in component_fingerprints(own).items():
-            if known.get(name, fingerprint) != fingerprint:
+            if facts.components.get(name, fingerprint) != fingerprint:
                 raise InvalidInputError(
                     f"store '{self.folder}' holds models of the component {name!r}, whose code has changed since"
-                    f"{python_hint(about.get('python'))}; name an empty folder, or give the component another name"
+                    f"{python_hint(facts.python)}; name an empty folder, or give the component another name"
                 )
-        return known
 
     def guard_curve(self, n_results: int) -> pd.DataFrame | None:
         """Return the curve of the guard; None where its session ended with fewer results, or if it cannot be read."""
@@ -200,7 +220,20 @@ class RunDirectory:
         except OSError as error:
             raise InvalidInputError(f"store '{self.folder}' cannot be locked: {error}; name another folder") from error
 
-    def about(self) -> dict[str, Any] | None:
+    def facts(self) -> RunFacts:
+        """Read ``run.json``.
+
+        Raises
+        ------
+        InvalidInputError
+            If the folder holds no run of this version.
+        """
+        facts = self.find_facts()
+        if facts is None:
+            raise InvalidInputError(f"'{self.folder}' holds no run; name the folder that fit had as its argument store")
+        return facts
+
+    def find_facts(self) -> RunFacts | None:
         """Read ``run.json``; None where the folder does not exist or holds no files yet.
 
         Raises
@@ -230,7 +263,14 @@ class RunDirectory:
                 f"store '{self.folder}' holds a run of {'an older' if older else 'a newer'} version of cash-automl "
                 f"(format {number}, this version uses format {FORMAT}), which cannot be resumed; name an empty folder"
             )
-        return about
+        return RunFacts(
+            fingerprint=about["fingerprint"],
+            metric=str(about.get("metric", "")),
+            seed=about["seed"],
+            python=about.get("python"),
+            components=about.get("components", {}),
+            metric_class=str(about.get("metric_class", "")),
+        )
 
     def read(self) -> list[TrialResult]:
         """Return the results so far, in the order in which the trials ended.
@@ -244,8 +284,7 @@ class RunDirectory:
 
     def read_times(self) -> list[tuple[TrialResult, float]]:
         """Return the results as `read` does, each with the seconds of the run until its trial ended."""
-        if self.about() is None:
-            raise InvalidInputError(f"'{self.folder}' holds no run; name the folder that fit had as its argument store")
+        self.facts()  # raises an error where there is no run
         path = self.folder / HISTORY
         results = []
         for number, content in enumerate(path.read_bytes().splitlines() if path.exists() else [], 1):

@@ -44,8 +44,9 @@ class StoredRun:
     @classmethod
     def of(cls, estimator: Any, positions: NDArray[np.intp] | None, reading: float) -> Self:
         """Return the facts about a run that has just ended."""
-        about = RunDirectory(Path(estimator.store)).about() or {}
-        return cls(str(about.get("fingerprint")), _fingerprints(estimator), positions, reading)
+        facts = RunDirectory(Path(estimator.store)).find_facts()
+        fingerprint = "" if facts is None else facts.fingerprint  # a folder that was removed does not end the fit
+        return cls(fingerprint, _fingerprints(estimator), positions, reading)
 
     def open(self, estimator: Any) -> RunDirectory:
         """Return the run directory of an estimator, if it holds this run and no other fit uses it.
@@ -63,8 +64,8 @@ class StoredRun:
                     "old value, or call fit(X, y) with another store"
                 )
         directory = RunDirectory(Path(estimator.store))
-        about = directory.about()
-        if about is None or about["fingerprint"] != self.fingerprint:
+        facts = directory.find_facts()
+        if facts is None or facts.fingerprint != self.fingerprint:
             raise InvalidInputError(
                 f"the folder '{directory.folder.absolute()}' does not hold the run of this model; if the run directory "
                 "is in another place, name it with set_params(store=...); otherwise call fit(X, y) again"
