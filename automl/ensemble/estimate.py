@@ -147,7 +147,7 @@ class OutOfFoldRecord:
 
     def score_of(self, number: int) -> float:
         """Return the score of a candidate on the scored rows; NaN if the metric is undefined on them."""
-        return -self.scored_target.loss(self.predictions[number][: self.n_scored].astype(np.float64))
+        return self.scored_target.score(self.predictions[number][: self.n_scored].astype(np.float64))
 
     def loss(self, rows: Rows, predictions: Array) -> float:
         """Return the loss of predictions for some rows; NaN if the metric is undefined on these rows."""

@@ -110,7 +110,7 @@ class FrontierRecord:
 
     def score_of(self, number: int) -> float:
         """Return the score of a configuration; NaN if the metric is undefined on the rows."""
-        return 0.0 - self.target.loss(self.predictions[number].astype(np.float64))
+        return self.target.score(self.predictions[number].astype(np.float64))
 
 
 @dataclass(frozen=True)

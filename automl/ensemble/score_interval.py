@@ -38,7 +38,7 @@ def score_with_interval(
         Time of `time.monotonic`, in seconds, after which the metric is not called for a further group.
     """
     unknown = float("nan"), float("nan")
-    score = -target.loss(predictions)
+    score = target.score(predictions)
     if not np.isfinite(score):
         return score, *unknown
     units = np.arange(len(target)) if units is None else units

@@ -56,7 +56,7 @@ def _group_scores(task: Task, scored: NDArray[np.intp], predictions: NDArray[np.
     if len(task.sensitive.labels) <= _MAX_GROUPS:
         for code, label in enumerate(task.sensitive.labels):
             own = np.flatnonzero(groups == code)
-            values[group_column(label)] = -target.take(own).loss(predictions[own]) if len(own) else np.nan
+            values[group_column(label)] = target.take(own).score(predictions[own]) if len(own) else np.nan
     if (counts := fold_group_counts(task, scored, predictions)) is not None:
         values |= differences_of_counts(counts)
     return values

@@ -138,7 +138,7 @@ def _scores(estimator: ModelWithRows, rows: Predicted) -> dict[str, float]:
     metric, weight = estimator._metric, rows.sample_weight
     target = ScoredTarget(rows.y, metric, weight)
     p = apply_decision(rows.predictions, estimator._ensemble.decision_weights, target)
-    scores = {"rows": len(rows.y), metric.name: -target.loss(p)}
+    scores = {"rows": len(rows.y), metric.name: target.score(p)}
     if not estimator._is_classifier:
         error = estimator._ensemble.values(rows.predictions) - rows.y
         return scores | {

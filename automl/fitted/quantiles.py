@@ -17,6 +17,7 @@ from automl.ensemble.quantile_shift import shifted_by_other_rows
 from automl.ensemble.selection import Ensemble
 from automl.errors import InvalidInputError
 from automl.task.dummy import dummy_score
+from automl.task.metrics import as_score
 from automl.task.quantiles import quantiles_metric
 from automl.task.task import Task
 
@@ -126,5 +127,5 @@ def score_quantiles(task: Task, ensemble: Ensemble, record: RowPredictions | Non
         metric = quantiles_metric((level,))
         constant, _ = dummy_score(metric, record.y, weight)
         coverage = float(np.average(record.y <= other, weights=weight))
-        found.append((level, -metric.loss(record.y, p, weight), float(constant or 0.0), coverage))
+        found.append((level, as_score(metric.loss(record.y, p, weight)), float(constant or 0.0), coverage))
     return found

@@ -65,7 +65,7 @@ def compare(estimator: FittedModel, X: Any, task: Task, fitted: Sequence[Array],
         scored = fresh[test]
         at = test[scored]
         target = task.scored(at)
-        pair = (-target.loss(p) for p in (old[at], new[scored]))
+        pair = (target.score(p) for p in (old[at], new[scored]))
         rows.append((number, len(train), len(at), *(pair if len(at) else (np.nan, np.nan))))
     return pd.DataFrame(rows, columns=COLUMNS)
 

@@ -65,7 +65,7 @@ def compare_predictions(
 
     def difference(rows: NDArray[np.intp]) -> tuple[float, float]:
         taken = target.take(rows)
-        return -taken.loss(old[rows]), -taken.loss(new[rows])
+        return taken.score(old[rows]), taken.score(new[rows])
 
     rng, deadline = np.random.default_rng(random_state), time.monotonic() + seconds
     scores = difference(np.arange(len(target)))

@@ -322,6 +322,11 @@ def clip_predictions(predictions: Array, prediction_range: PredictionRange | Non
     return clipped / clipped.sum(axis=1, keepdims=True) if clipped.ndim == 2 and not several else clipped
 
 
+def as_score(loss: float) -> float:
+    """Return the score of a loss, which is its negative; that of 0 has no sign, so that no text shows -0."""
+    return 0.0 - loss
+
+
 def loss_or_nan(metric: Metric, y: Array, predictions: Array, sample_weight: Array | None = None) -> float:
     """Return the loss of predictions for some rows; NaN, without a warning, if the metric is undefined there."""
     # scikit-learn warns of labels that are never predicted. Fast losses do not warn, and the filter would take as long

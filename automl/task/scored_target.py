@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from automl.task.metrics import Metric, loss_or_nan
+from automl.task.metrics import Metric, as_score, loss_or_nan
 
 Array = NDArray[Any]
 
@@ -52,3 +52,7 @@ class ScoredTarget:
             See `Metric.loss`.
         """
         return loss_or_nan(self.metric, self.y, predictions, self.sample_weight)
+
+    def score(self, predictions: Array) -> float:
+        """Return the score of predictions for all rows, which is the negative of their loss."""
+        return as_score(self.loss(predictions))

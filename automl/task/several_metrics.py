@@ -10,7 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from automl.errors import InvalidInputError
-from automl.task.metrics import ALIASES, Metric, clip_predictions, loss_or_nan
+from automl.task.metrics import ALIASES, Metric, as_score, clip_predictions, loss_or_nan
 
 Array = NDArray[Any]
 
@@ -83,7 +83,8 @@ def recorded_metric(name: str, metric: Metric) -> Metric:
 
 def score_or_nan(metric: Metric, y: Array, predictions: Array, sample_weight: Array | None) -> float:
     """Return the score of predictions, clipped to the range in which the metric has a value; NaN if it has none."""
-    return -loss_or_nan(metric, y, clip_predictions(predictions, metric.prediction_range), sample_weight)
+    clipped = clip_predictions(predictions, metric.prediction_range)
+    return as_score(loss_or_nan(metric, y, clipped, sample_weight))
 
 
 def _name(scorer: Any) -> str:

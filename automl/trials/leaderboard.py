@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from automl.task.metrics import as_score
 from automl.trials.candidates import rank
 from automl.trials.history import Evaluation, RunHistory
 from automl.trials.recorded import recorded_names, recorded_over_folds, recorded_value
@@ -73,7 +74,7 @@ def make_leaderboard(
         rows.append(
             {
                 "family": e.configuration.family,
-                "score": 0.0 - e.mean_loss,
+                "score": as_score(e.mean_loss),
                 "std": float(np.std([r.loss for r in e.folds.values()])) if e.folds else np.nan,
                 **{name: recorded_over_folds(e, name) for name in recorded},
                 "folds": len(e.folds),
@@ -127,7 +128,7 @@ def _note_of_sample(evaluation: Evaluation) -> str:
     """Say with which part of the iterations or on how many rows the models were trained, if it was a part of them."""
     if evaluation.fidelity < 1:
         results = evaluation.folds_at(evaluation.fidelity)
-        score = -float(np.mean([result.loss for result in results.values()]))
+        score = as_score(float(np.mean([result.loss for result in results.values()])))
         by_iterations = any(ITERATIONS in result.info for result in results.values())
         how, of_what = ("with", "iterations") if by_iterations else ("on", "training rows")
         return f"tried {how} {evaluation.fidelity:.2g} of the {of_what} only: score {score:.5g}"
@@ -158,7 +159,7 @@ def make_cv_results(history: RunHistory, n_splits: int) -> dict[str, Any]:
     scores = np.full((n_splits, len(evaluations)), np.nan)
     for i, e in enumerate(evaluations):
         for fold, result in e.folds.items():
-            scores[fold, i] = 0.0 - result.loss
+            scores[fold, i] = as_score(result.loss)
     ranked = rank(history, usable_only=False, most_folds_first=True)
     places = {e.configuration: place for place, e in enumerate(ranked, 1)}
     losses = [[r.loss for r in e.folds.values()] for e in evaluations]
@@ -166,7 +167,7 @@ def make_cv_results(history: RunHistory, n_splits: int) -> dict[str, Any]:
     return {
         "params": [dict(e.configuration) for e in evaluations],
         **{f"split{fold}_test_score": scores[fold] for fold in range(n_splits)},
-        "mean_test_score": np.array([0.0 - e.mean_loss for e in evaluations]),
+        "mean_test_score": np.array([as_score(e.mean_loss) for e in evaluations]),
         "std_test_score": np.array([np.std(own) if own else np.nan for own in losses]),
         "rank_test_score": np.array([places[e.configuration] for e in evaluations], dtype=np.int32),
         **_recorded_results(evaluations, n_splits, recorded_names(history)),

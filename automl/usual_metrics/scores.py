@@ -21,7 +21,7 @@ from automl.errors import InvalidInputError
 from automl.fitted.one_target import OneTarget, each_target, layout_of
 from automl.plurals import plural
 from automl.task.metric_words import MetricWords
-from automl.task.metrics import Metric, loss_or_nan
+from automl.task.metrics import Metric, as_score, loss_or_nan
 from automl.task.positive_class import class_in_words, positive_code
 from automl.usual_metrics import bootstrap
 from pipelines.row_samples import draw_rows
@@ -221,7 +221,7 @@ def _evaluate_together(
     """Return the metric of all targets at once; None where it is not defined for these rows."""
 
     def score(judged: NDArray[Any], table: NDArray[np.intp], true: NDArray[Any]) -> float:
-        return -loss_or_nan(metric, true, judged[table[:, 0]])
+        return as_score(loss_or_nan(metric, true, judged[table[:, 0]]))
 
     scorer = score, predictions, y
     whole = _score(scorer, np.arange(len(y)))
