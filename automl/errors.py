@@ -109,11 +109,11 @@ def did_you_mean(name: Any, known: Iterable[str]) -> str:
     >>> did_you_mean("smak", ["smac", "random"])
     "did you mean 'smac'?"
     """
-    close = _closest(str(name), list(known))
+    close = closest(str(name), list(known))
     return f"did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
-def _closest(name: str, known: list[str]) -> list[str]:
+def closest(name: str, known: list[str]) -> list[str]:
     """Return at most three names that a user may mean: first those that begin with the name or hold it as a word.
 
     An abbreviation such as "acc" has more letters in common with "jaccard" than with "accuracy".

@@ -22,7 +22,7 @@ from automl.cli.support import (
     messages_on_stderr,
     split_names,
 )
-from automl.cli.values import parse_columns, parse_cv, parse_scoring
+from automl.cli.values import check_columns, parse_columns, parse_cv, parse_scoring
 from automl.plurals import plural, short_number
 from automl.progress.wording import WORDING
 from automl.table_files.target import TaskName, split_targets
@@ -69,6 +69,7 @@ def advise(
 
         options = file_options(encoding, separator, decimal, sheet, table)
         X, y = split_targets(read_table(table, options, target=[target]), [target], table, "--target")
+        check_columns(X, table, columns, categorical, text, drop)
         advice = make_advice(
             X,
             y,

@@ -36,6 +36,7 @@ from automl.cli.support import (
 )
 from automl.cli.training_rows import RowOptions, read_training_rows
 from automl.cli.values import (
+    check_columns,
     load_callbacks,
     parse_columns,
     parse_cv,
@@ -386,6 +387,7 @@ def fit(
                 target, task, ordered_classes, weight, groups, time, gap, validation, sensitive_features, cv
             )
             X, y, fit_arguments = read_training_rows(table, file, about_rows)
+            check_columns(X, table, columns, categorical, text, drop)
             estimator = _make_estimator(parameters, X, y, task, positive_label, parse_quantiles(quantiles))
             estimator.fit(X, y, **fit_arguments)
         shown = sys.stdout.isatty() and expected_score_line(estimator) != ""  # the progress has shown it, too

@@ -16,6 +16,17 @@ _OTHER_NAMES = {
     "seconds": "time_budget",
     "study_name": "study",
 }
+# Words of messages in Python that are no arguments, and the words for them; {} is the option in the second place.
+_WORDS = {
+    "X": ("the table", None),
+    "y": ("the target", None),
+    "Input y": ("the target", None),
+    "convert y with pd.to_numeric": ("write plain numbers into the file", None),
+    "cut y into classes with pd.cut": ("write classes into the file", None),
+    "use AutoMLClassifier": ("use {} classification", "task"),
+    "use AutoMLRegressor": ("use {} regression", "task"),
+    "pass y as an ordered categorical": ("name the classes in their order with {}", "ordered_classes"),
+}
 _TABLES = {"_val": "validation", "_old": "old"}  # endings of the arguments that come from a further file
 # What other libraries call an option, and its name here.
 _ELSEWHERE = {
@@ -27,6 +38,7 @@ _ELSEWHERE = {
     "--sample-weight": "--weight",
 }
 _QUOTED = r"""(?<!\w)(?:'[^']*'|"[^"]*")(?!\w)"""
+_CALL = r"[\w.]+\([^()]*\)"  # such as fit(X, y)
 _VALUE = rf"""X\[{_QUOTED}\]|\{{[^{{}}]*\}}|\[[^\[\]]*\]|\([^()]*\)|{_QUOTED}|\.\.\.|[\w.+-]*\w"""
 # What follows an argument with which a message begins; such names may also be ordinary words.
 _AFTER_SUBJECT = r"(?=[:\[]| '| (?:must|names?|needs|holds|leaves?|is empty|(?:is|are) for|exclude)\b)"
@@ -44,7 +56,8 @@ def options_of_command(context: typer.Context) -> dict[str, str]:
             columns = {"y": "the target", "sample_weight": options.get("weight"), "groups": options.get("groups")}
             options |= {f"{name}{ending}": f"{said} of {options[table]}" for name, said in columns.items() if said}
             options[f"X{ending}"] = options[table]
-    return options
+    words = {word: (said, options.get(option or "")) for word, (said, option) in _WORDS.items() if options}
+    return options | {word: said.format(option) for word, (said, option) in words.items() if option or "{" not in said}
 
 
 def suggest_option(error: Exception) -> None:
@@ -65,24 +78,27 @@ def name_options(text: str, options: Mapping[str, str]) -> str:
     "column 'a b' numbers the rows; --drop 'a b' leaves it out"
     >>> name_options("guard: no fold is left; use guard=None", options)
     '--guard: no fold is left; use no --guard'
+    >>> name_options("drop these rows from X and y, as in y.dropna()", {"X": "the table", "y": "the target"})
+    'drop these rows from the table and the target, as in y.dropna()'
     """
     if not options:
         return text
     for ending in _TABLES:
         text = text.replace(f"X{ending} and y{ending}", f"X{ending}")  # they are one option
     names = "|".join(sorted(map(re.escape, options), key=len, reverse=True))
-    clear = "|".join(sorted((name for name in options if "_" in name), key=len, reverse=True)) or "(?!)"
+    anywhere = [name for name in options if "_" in name or name in _WORDS]
+    clear = "|".join(sorted(anywhere, key=len, reverse=True)) or "(?!)"
     pattern = (
         rf"^(?P<subject>{names})(?:(?P<both> and )(?P<second>{names})\b)?{_AFTER_SUBJECT}"
         rf"|(?<![\w./(-])(?P<name>{names})=(?P<value>{_VALUE})"
-        rf"|(?P<quoted>{_QUOTED})"
-        rf"|(?:(?<![\w./(-])|(?<= \())(?P<word>{clear})(?![\w(=\[])"
+        rf"|(?P<kept>{_QUOTED}|{_CALL})"
+        rf"|(?:(?<![\w./(-])|(?<= \())(?P<word>{clear})(?![\w(=\[]|\.\w)"
     )
 
     def replace(match: re.Match[str]) -> str:
         part = match.groupdict()
-        if part["quoted"]:
-            return str(part["quoted"])
+        if part["kept"]:
+            return str(part["kept"])
         if part["name"]:
             return _with_value(part["name"], part["value"], options) or match.group()
         if part["second"]:

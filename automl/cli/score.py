@@ -26,7 +26,7 @@ from automl.cli.support import (
 from automl.cli.true_values import true_values
 from automl.errors import InvalidInputError
 from automl.plurals import plural, short_number
-from automl.table_files.target import find_label
+from automl.table_files.target import find_label, similar_columns
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -175,8 +175,8 @@ def labeled_chunks(
     n_known, n_empty = 0, 0
     for chunk in source.chunks(texts=[column] if are_texts else (), numbers=[column] if classes is None else ()):
         if column not in chunk.table.columns:
-            shown = ", ".join(map(repr, chunk.table.columns[:5]))
-            raise InvalidInputError(f"--target: '{path}' has no column '{column}'; it has {shown}, ...")
+            shown = similar_columns(column, chunk.table.columns)
+            raise InvalidInputError(f"--target: '{path}' has no column '{column}'; it has {shown}")
         labels = chunk.table[column]
         known = labels.notna().to_numpy()
         n_known, n_empty = n_known + int(known.sum()), n_empty + int((~known).sum())

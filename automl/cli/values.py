@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from automl.cli.support import split_names
 from automl.errors import InvalidInputError, check_names
+from automl.table_files.target import similar_columns
 from pipelines.libraries import MissingLibraryError, import_library
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from automl.guard import Guard
 
 
@@ -28,6 +31,34 @@ def parse_columns(
     InvalidInputError
         If a value of --columns has no kind, or if two options name the same column.
     """
+    kinds: dict[str, str] = {}
+    for option, name, kind in _named(columns, categorical, text, drop):
+        if kinds.setdefault(name, kind) != kind:
+            raise InvalidInputError(f"{option} {name}: another option names this column, too; use one of them")
+    return kinds
+
+
+def check_columns(
+    X: pd.DataFrame,
+    path: Path,
+    columns: Sequence[str],
+    categorical: Sequence[str],
+    text: Sequence[str],
+    drop: Sequence[str],
+) -> None:
+    """Raise an error for a name in --columns, --categorical, --text or --drop that is no feature of the table."""
+    known = set(map(str, X.columns))
+    for option, name, _ in _named(columns, categorical, text, drop):
+        if name not in known:
+            raise InvalidInputError(
+                f"{option}: '{path}' has no feature '{name}'; it has {similar_columns(name, X.columns)}"
+            )
+
+
+def _named(
+    columns: Sequence[str], categorical: Sequence[str], text: Sequence[str], drop: Sequence[str]
+) -> list[tuple[str, str, str]]:
+    """Return the option, the name and the kind of each column that the user names."""
     named = [("--columns", name, kind) for value in columns for name, kind in _pairs(value)]
     for option, kind, values in (
         ("--categorical", "category", categorical),
@@ -35,11 +66,7 @@ def parse_columns(
         ("--drop", "drop", drop),
     ):
         named += [(option, name, kind) for name in split_names(values)]
-    kinds: dict[str, str] = {}
-    for option, name, kind in named:
-        if kinds.setdefault(name, kind) != kind:
-            raise InvalidInputError(f"{option} {name}: another option names this column, too; use one of them")
-    return kinds
+    return named
 
 
 def _pairs(value: str) -> list[tuple[str, str]]:

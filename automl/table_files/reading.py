@@ -26,7 +26,7 @@ import pandas as pd
 from automl.errors import InvalidInputError
 from automl.plurals import plural
 from automl.table_files.formats import ARROW, EXCEL, JSON_LINES, PARQUET, SEPARATORS, split_extension
-from automl.table_files.target import possible_names
+from automl.table_files.target import possible_names, similar_columns
 from automl.table_files.text import (
     DEFAULT_OPTIONS,
     Dialect,
@@ -430,8 +430,7 @@ def _kept(keep: Sequence[str] | None, names: Sequence[str], path: Path) -> list[
         return list(names)
     for name in keep:
         if name not in names:
-            shown = ", ".join(map(repr, names[:5]))
-            raise InvalidInputError(f"--keep: '{path}' has no column '{name}'; it has {shown}, ...")
+            raise InvalidInputError(f"--keep: '{path}' has no column '{name}'; it has {similar_columns(name, names)}")
     return list(keep)
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from difflib import get_close_matches
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from automl.errors import InvalidInputError
+from automl.errors import InvalidInputError, closest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,17 +39,28 @@ def split_target(table: pd.DataFrame, target: str, source: object, argument: str
     """
     columns = [str(column) for column in table.columns]  # columns of Parquet files may have numbers as names
     if target not in columns:
-        close = get_close_matches(target, columns, n=3) or columns[:5]
         # A file that is read with a wrong separator has one column.
         advice = "; if its cells have another separator, name it with --separator" if len(columns) == 1 else ""
         raise InvalidInputError(
-            f"{argument}: '{source}' has no column '{target}'; it has {', '.join(map(repr, close))}, ...{advice}"
+            f"{argument}: '{source}' has no column '{target}'; it has {similar_columns(target, columns)}{advice}"
         )
     label = table.columns[columns.index(target)]
     double = f"{target}.1"  # the name that pandas gives to a second column of the same name
     if double in columns and table[double].equals(table[label]):
         raise InvalidInputError(f"{argument}: '{source}' has the column '{target}' twice; remove one of the two")
     return table.drop(columns=label), table[label]
+
+
+def similar_columns(name: str, columns: Iterable[object]) -> str:
+    """Return the columns whose names are most similar to one that is missing, else the first ones, for a message.
+
+    Examples
+    --------
+    >>> similar_columns("Price", ["id", "price", "area"]), similar_columns("x", ["id"])
+    ("'price', ...", "'id', ...")
+    """
+    names = [str(column) for column in columns]
+    return f"{', '.join(map(repr, closest(name, names) or names[:5]))}, ..."
 
 
 def possible_names(target: str | Sequence[str] | None) -> set[str]:

@@ -21,7 +21,7 @@ OPTIONS = {
         "columns", "drop", "cv", "groups", "guard", "include", "exclude", "noisy_labels", "scoring", "store", "time",
         "time_budget",
     )
-} | {"random_state": "--seed", "sample_weight": "--weight"}  # fmt: skip
+} | {"random_state": "--seed", "sample_weight": "--weight", "X": "the table", "y": "the target"}  # fmt: skip
 
 
 @pytest.fixture
@@ -52,7 +52,10 @@ def folder(tmp_path, monkeypatch):
         ("column 'time_budget' holds 'cv=3'", "column 'time_budget' holds 'cv=3'"),
         ("columns that the model does not know: 'a'", "columns that the model does not know: 'a'"),
         ("call fit(store=...), or include more", "call fit(store=...), or include more"),
-        ("y has a single value (n_samples=1)", "y has a single value (n_samples=1)"),
+        ("y has a single value (n_samples=1)", "the target has a single value (n_samples=1)"),
+        ("class 'y' of y has one row; drop y.", "class 'y' of the target has one row; drop the target."),
+        ("columns: X has no column 'X'", "--columns: the table has no column 'X'"),
+        ("call fit(X, y), or y.dropna(), or X[cv]", "call fit(X, y), or y.dropna(), or X[cv]"),
         ("max_trials reached", "max_trials reached"),  # the command has no such option
     ],
 )  # fmt: skip
@@ -81,6 +84,17 @@ def test_an_option_of_another_library_is_answered_with_the_right_one(call, given
     code, _, err = call("fit", "table.csv", given, "x")
     assert code == 2
     assert f"(Possible options: {suggested})" in " ".join(err.replace("│", " ").split())
+
+
+def test_the_error_about_quantities_as_classes_names_options(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pd.DataFrame({"a": np.arange(40), "b": np.arange(40) / 7}).to_csv("table.csv", index=False)
+    code, out, err = call("fit", "table.csv", "--target", "b", "--task", "classification", *QUICK)
+    assert (code, out) == (2, "")
+    assert "the target holds numbers with fractions; use --task regression, or write classes into" in err
+    pd.DataFrame({"a": np.arange(40), "b": [None, *"ab" * 19, "a"]}).to_csv("table.csv", index=False)
+    code, out, err = call("fit", "table.csv", "--target", "b", *QUICK)
+    assert err.splitlines()[-1].startswith("automl: the target contains NaN: values are missing in 1 of 40 rows")
 
 
 def test_the_log_of_a_fit_names_options(call, folder):
@@ -114,7 +128,16 @@ def test_the_display_on_a_terminal_names_options(call, folder, monkeypatch):
     [
         (["--scoring", "precison"], "automl: --scoring: 'precison' is unknown; did you mean 'precision'"),
         (["--cv", 1], "automl: --cv must be 2 folds or more; got 1"),
-        (["--columns", "nothing=number"], "automl: --columns: X has no column 'nothing'"),
+        (
+            ["--columns", "nothing=number"],
+            "automl: --columns: 'table.csv' has no feature 'nothing'; it has 'order no', 'b'",
+        ),
+        (["--drop", "Order No"], "automl: --drop: 'table.csv' has no feature 'Order No'; it has 'order no', ..."),
+        (
+            ["--task", "regression"],
+            "but regression needs numbers; use --task classification for labels, or write plain numbers into the file",
+        ),
+        (["--scoring", "quadratic_weighted_kappa"], "name the classes in their order with --ordered-classes"),
     ],
 )
 def test_errors_name_options(call, folder, options, expected):
