@@ -129,6 +129,7 @@ Drop = Annotated[
     ),
 ]
 
+_FILES = "automl.table_files"  # the logger of the reader of files
 _INTERRUPTED = 130  # exit code of shells after Ctrl-C
 MOST_SEED = 2**32 - 1  # the largest seed that NumPy takes
 POSITIVE_HELP = (
@@ -314,12 +315,20 @@ def messages_on_stderr(verbose: int) -> Iterator[None]:
     wording = WORDING.get()
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter(wording))
-    if verbose < 2:  # messages about single trials are only for users who want the details
-        handler.addFilter(lambda record: record.name == "automl" or record.levelno >= logging.WARNING)
+    notes: set[str] = set()
+
+    def is_shown(record: logging.LogRecord) -> bool:
+        if record.name == _FILES:  # a command may read a file more than once
+            text = record.getMessage()
+            is_new = text not in notes
+            notes.add(text)
+            return is_new
+        # Messages about single trials are only for users who want the details.
+        return verbose >= 2 or record.name == "automl" or record.levelno >= logging.WARNING
+
+    handler.addFilter(is_shown)
     logger = logging.getLogger("automl")
     level = logger.level
-
-    notes: set[str] = set()
 
     def show(
         message: Warning | str,

@@ -24,7 +24,7 @@ from typing import IO, Any
 from automl.errors import InvalidInputError
 from pipelines.libraries import MissingLibraryError, import_library
 
-logger = logging.getLogger("automl")
+logger = logging.getLogger("automl.table_files")
 
 COMPRESSED = (".gz", ".bz2", ".xz", ".zip", ".zst")
 # In the order of preference where a file could be read with several separators: the first ones occur less often inside

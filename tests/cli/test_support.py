@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from sklearn.tree import DecisionTreeClassifier
 
+from automl.cli.support import messages_on_stderr
 from automl.persistence.saving import save
+from automl.table_files.reading import read_table
 
 COMMANDS = {
     "predict": ("new.csv",),
@@ -94,3 +96,12 @@ def test_an_impossible_separator_without_a_table_is_refused(call):
     code, _, err = call("refit", "model", "--out", "new", "--separator", ";;;")
     assert code == 2
     assert "--separator" in err
+
+
+def test_a_line_about_a_file_that_is_read_twice_is_written_once(tmp_path, capsys):
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_bytes("name,n\nRené,1\nZoë,2\n".encode("cp1252"))
+    with messages_on_stderr(1):
+        for name in ("a.csv", "a.csv", "b.csv"):
+            read_table(tmp_path / name)
+    assert capsys.readouterr().err.count("is read as Windows-1252") == 2
