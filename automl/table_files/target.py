@@ -160,9 +160,14 @@ def guess_task(y: pd.Series | pd.DataFrame, argument: str = "--target") -> tuple
 
     if not isinstance(y, pd.Series):
         return _guess_task_of_targets(y, argument)
-    if is_bool_dtype(y.dtype) or not is_numeric_dtype(y.dtype):
-        return TaskName.CLASSIFICATION, "its values are labels"
     present = y.dropna()
+    if is_bool_dtype(y.dtype) or not is_numeric_dtype(y.dtype):
+        texts = pd.Series(present.astype(str).unique())
+        odd = texts[pd.to_numeric(texts, errors="coerce").isna()]
+        if len(texts) <= _MAX_VALUES or odd.empty:
+            return TaskName.CLASSIFICATION, "its values are labels"
+        why = f"it has {len(texts)} different values, and some are no numbers, such as {odd.iloc[0]!r}"
+        return TaskName.CLASSIFICATION, f"{why}; if it is a quantity, correct these cells"
     n_values = present.nunique()
     if n_values <= 2:
         return TaskName.CLASSIFICATION, f"it has {n_values} different values"

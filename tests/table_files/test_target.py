@@ -36,6 +36,15 @@ def test_the_task_is_guessed_from_the_target(values, task):
     assert guess_task(pd.Series(list(values)))[0] == task
 
 
+def test_the_guess_names_a_cell_that_may_make_labels_of_a_quantity():
+    numbers = pd.Series([*map(str, range(59)), "12 EUR"])
+    task, why = guess_task(numbers)
+    assert task == "classification"
+    assert "it has 60 different values, and some are no numbers, such as '12 EUR'; if it is a quantity" in why
+    assert guess_task(pd.Series(["a", "b"] * 20))[1] == "its values are labels"
+    assert guess_task(pd.Series(["a", "b"] * 2))[1] == "its values are labels"
+
+
 DAYS = pd.Series(pd.date_range("2024-01-01", periods=40))
 LABELS = {
     "object integers": pd.Series([0, 1] * 20, dtype=object),
