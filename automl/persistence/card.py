@@ -93,9 +93,10 @@ def _procedure(about: Mapping[str, Any]) -> str:
 
 def _evaluation(about: Mapping[str, Any]) -> str:
     estimate, words = about["expected_score"], MetricWords.of(about["metric"], about["metric_class"])
+    name = markdown_text(words.name)
     if estimate is None:
         return (
-            f"Metric: {words.name} ({words.direction}). There is no expected score here: either the "
+            f"Metric: {name} ({words.direction}). There is no expected score here: either the "
             "argument `cv` orders the rows by time, so that scores on older rows say little about the future, or the "
             "scorer is slow. In the second case, the attribute `estimate_` of the loaded estimator computes it."
         )
@@ -104,7 +105,7 @@ def _evaluation(about: Mapping[str, Any]) -> str:
         interval = f"{estimate['level']:.0%} interval {words.interval_text(estimate['low'], estimate['high'])}"
     origin = f", and it is {estimate['note']}" if estimate["note"] else " and corrected for the search"
     return (
-        f"Expected {words.name} on new rows: {words.text(estimate['score'])} ({interval}; {words.direction}). It was "
+        f"Expected {name} on new rows: {words.text(estimate['score'])} ({interval}; {words.direction}). It was "
         f"computed from out-of-fold predictions{origin}. It holds for rows like the training rows."
     )
 

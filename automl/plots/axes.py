@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from automl.ensemble.fitted_model import FittedModel
 from automl.errors import AutoMLError, InvalidInputError
+from automl.task.metrics import Metric
 from automl.task.several_targets import refuse_targets
 
 if TYPE_CHECKING:
@@ -81,13 +82,14 @@ def shorten(name: Any, length: int = MAX_NAME) -> str:
     return text.replace("$", r"\$")
 
 
-def metric_label(name: str) -> str:
-    """Return the name of a score for an axis.
+def metric_label(metric: Metric) -> str:
+    """Return the name of a score for an axis, with the class that it is about.
 
-    >>> metric_label("neg_root_mean_squared_error")
+    >>> metric_label(Metric("neg_root_mean_squared_error", None))
     'negative root mean squared error'
     """
-    return name.replace("neg_", "negative ", 1).replace("_", " ")
+    name = metric.name.replace("neg_", "negative ", 1).replace("_", " ")
+    return f"{name} of {shorten(metric.of_class)}" if metric.of_class else name
 
 
 def check_kind(estimator: FittedModel, classifier: bool) -> None:

@@ -89,7 +89,7 @@ def importance(
     ]
     ax.set_yticks(places, names, fontsize="small")
     ax.axvline(0, color="#1f2937", linewidth=0.8)
-    ax.set_xlabel(f"loss of score if exchanged between rows ({metric_label(estimator._metric.name)})")
+    ax.set_xlabel(f"loss of score if exchanged between rows ({metric_label(estimator._metric)})")
     left_out = int(table["importance"].notna().sum()) - len(shown)
     ax.set_title("Importance of columns" + (f" (the first {len(shown)})" if left_out else ""))
     clean(ax, "x")

@@ -98,7 +98,7 @@ def score_over_time(estimator: SearchGains, ax: Axes | None = None) -> Axes:
         ax.axhline(estimate.score, color=ORANGE, linewidth=1.4, label="expected on new rows")
         ax.axhspan(estimate.low, estimate.high, color=ORANGE, alpha=0.12, linewidth=0)
     _limit(ax, scores)
-    ax.set(xlabel="seconds of all trials", ylabel=metric_label(estimator._metric.name))
+    ax.set(xlabel="seconds of all trials", ylabel=metric_label(estimator._metric))
     ax.legend(frameon=False, fontsize="x-small", ncols=2)
     ax.set_title(plural(len(scores), "configuration"), fontsize="medium")
     clean(ax)
@@ -169,7 +169,7 @@ def score_against_latency(estimator: FittedAttributes, ax: Axes | None = None) -
         ax.set_xscale("log")
         ax.xaxis.set_major_formatter("{x:g}")
     ax.margins(x=0.15, y=0.12)
-    ax.set(xlabel="milliseconds for a single row", ylabel=metric_label(estimator._metric.name))
+    ax.set(xlabel="milliseconds for a single row", ylabel=metric_label(estimator._metric))
     handles, labels = ax.get_legend_handles_labels()
     for entry in frontier.sort_index().itertuples():
         handles.append(Line2D([], [], linestyle="none"))

@@ -222,15 +222,19 @@ def test_the_card_names_the_target(tmp_path, kind):
     assert (tmp_path / "again" / "README.md").read_text() == (tmp_path / "model" / "README.md").read_text()
 
 
-def test_names_of_columns_and_classes_are_no_markup_in_the_card(tmp_path):
+def test_names_of_columns_and_classes_are_no_markup(tmp_path):
     X = pd.DataFrame({"<b>size": np.arange(60.0), "[kind](http://a)": 60 * ["<i>"]})
-    clf = AutoMLClassifier(**FAST | {"max_trials": 1, "include": ["decision_tree"]})
+    settings = FAST | {"max_trials": 1, "include": ["decision_tree"], "scoring": "f1"}
+    clf = AutoMLClassifier(**settings, positive_label="a`<script>`")
     clf.fit(X, np.where(np.arange(60) % 2, "a`<script>`", "b")).save(tmp_path / "model")
     card = (tmp_path / "model" / "README.md").read_text()
     assert "| &lt;b&gt;size | number |" in card
     assert "| \\[kind\\](http://a) | constant |" in card
     assert "all cells are '&lt;i&gt;'" in card
     assert "Classes: `` a`<script>` ``, `b`." in card
+    assert "Expected F1 of class 'a\\`&lt;script&gt;\\`' on new rows" in card
+    clf.report(tmp_path / "report.md", format="markdown")
+    assert "class 'a`<script>`'" not in (tmp_path / "report.md").read_text()
 
 
 def test_the_texts_for_people_may_be_edited(saved, tmp_path):

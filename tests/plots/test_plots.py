@@ -93,6 +93,13 @@ def test_figures_of_three_classes_have_one_curve_for_each_class(three):
     assert drawn(plots.confusion_matrix(three, normalize=True)).texts[0].get_text().endswith("%")
 
 
+def test_the_axis_of_a_score_of_one_class_names_the_class():
+    X, y = make_rows()
+    settings = FAST | {"max_trials": 1, "include": ["decision_tree"], "scoring": "f1"}
+    clf = AutoMLClassifier(**settings).fit(X, np.where(y > 1.5, "yes $", "no"))
+    assert drawn(plots.score_over_time(clf)).get_ylabel() == r"f1 of class 'yes \$'"
+
+
 def test_the_confusion_matrix_counts_rows_of_the_user(two):
     X, y = make_rows(seed=1)
     labels = np.where(y > 1.5, "yes $", "no")
