@@ -16,7 +16,8 @@ class Subject(Enum):
     MODELS = "the models that predict"
     MEMBERS = "the members and their weights, by what their fold models predict for out-of-fold rows"
     ROWS = "the training rows"
-    RUN = "the search and its arguments, or a wish of the user"
+    RUN = "the search and its arguments"
+    WISH = "a wish of the user beside the parameters, which no fit and no copy changes"
 
 
 class Saved(Enum):
@@ -88,15 +89,15 @@ ATTRIBUTES: Mapping[str, Attribute] = {
     "_row_order": Attribute(Subject.RUN, Saved.FOR_PREDICTION),
     "_split_arguments": Attribute(Subject.RUN, Saved.FOR_PREDICTION),
     "_target_name": Attribute(Subject.RUN, Saved.FOR_PREDICTION),
-    "_warns_of_drift": Attribute(Subject.RUN, Saved.FOR_PREDICTION),
     "classes_": Attribute(Subject.RUN, Saved.FOR_PREDICTION),
     "history_": Attribute(Subject.RUN),
     "n_splits_": Attribute(Subject.RUN, Saved.FOR_PREDICTION),
     "stop_reason_": Attribute(Subject.RUN, Saved.FOR_PREDICTION),
+    "_warns_of_drift": Attribute(Subject.WISH, Saved.FOR_PREDICTION),
     # Callbacks of scikit-learn serve during a fit.
-    "_callback_fit_ctx": Attribute(Subject.RUN, Saved.APART),
-    "_skl_callbacks": Attribute(Subject.RUN, Saved.APART),
-    "_skl_callbacks_to_teardown": Attribute(Subject.RUN, Saved.APART),
+    "_callback_fit_ctx": Attribute(Subject.WISH, Saved.APART),
+    "_skl_callbacks": Attribute(Subject.WISH, Saved.APART),
+    "_skl_callbacks_to_teardown": Attribute(Subject.WISH, Saved.APART),
 }
 
 

@@ -34,6 +34,15 @@ def derived_copy(estimator: Model, cause: str, changed: Collection[Subject]) -> 
     return new
 
 
+def unfitted_copy(estimator: Model) -> Model:
+    """Return a copy of an estimator without the attributes of an earlier fit."""
+    new = copy.copy(estimator)
+    for name, attribute in ATTRIBUTES.items():
+        if attribute.subject is not Subject.WISH:
+            vars(new).pop(name, None)
+    return new
+
+
 def forget_earlier_fit(estimator: FittedModel) -> None:
     """Remove the attributes of an earlier fit that the next one does not always set."""
     for name, attribute in ATTRIBUTES.items():

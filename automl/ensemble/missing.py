@@ -6,7 +6,7 @@ from sklearn.model_selection import TimeSeriesSplit
 
 from automl.ensemble.attribute_rules import Subject
 from automl.ensemble.fitted_model import FittedModel
-from automl.trials.endings import was_interrupted
+from automl.trials.endings import GOES_ON, was_interrupted
 
 SLIM, REFIT, FOR_PREDICTION, LIMIT = "slim", "refit", "for_prediction", "max_predict_milliseconds"
 NOT_READ = "the out-of-fold predictions could not be read in time, or Ctrl-C ended the reading; give fit more seconds"
@@ -41,6 +41,8 @@ def why_missing(estimator: FittedModel, otherwise: str, subject: Subject = Subje
         return "refit has replaced the models of the search; use the estimator that still has them"
     if was_interrupted(known.get("stop_reason_")):
         return "the fit was interrupted; call fit again, which continues the run where store is set"
+    if known.get("stop_reason_") == GOES_ON:
+        return "the search goes on; use the estimator of its end"
     return otherwise
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sklearn.callback import CallbackContext
 
+from automl.ensemble.copies import unfitted_copy
 from automl.ensemble.selection import Ensemble, FoldBag, predicting_folds
 from automl.trials.candidates import rank
 from automl.trials.finished import FinishedTrials
@@ -78,7 +79,10 @@ class CallbackTasks:
 
         def attributes() -> dict[str, Any] | None:
             ensemble = lead()
-            return None if ensemble is None else self.attributes(ensemble, history)
+            if ensemble is None:
+                return None
+            # scikit-learn sets these on a copy of the estimator, in which an earlier fit must leave nothing.
+            return {"__dict__": vars(unfitted_copy(self.estimator)) | self.attributes(ensemble, history)}
 
         context = self._running.pop(_key(trial))
         context.history = history

@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from automl import AutoMLClassifier, load
+from automl.errors import InvalidInputError
 from tests.factories import FAST
 
 X, Y = load_iris(return_X_y=True)
@@ -70,6 +71,21 @@ def test_a_task_gets_the_data_and_an_estimator_that_predicts_as_if_the_search_ha
     assert given is X
     assert y is Y
     assert metadata["sample_weight"].sum() == len(Y)
+
+
+def test_the_estimators_of_a_second_fit_have_nothing_of_the_first_one():
+    clf = AutoMLClassifier(**SMALL | {"max_trials": 1}).fit(X, Y).refit(X, Y)
+    clf.warn_of_drift = True
+    record, rows = Record(), slice(None, None, 2)
+    clf.set_callbacks(record).fit(X[rows], Y[rows])
+    seen = record.fitted[0]
+    assert set(vars(seen)) <= set(vars(clf)) | {"_callback_fit_ctx", "_skl_callbacks_to_teardown"}
+    assert seen.warn_of_drift
+    assert not hasattr(seen, "refit_report_")
+    with pytest.raises(InvalidInputError, match="the training rows are not there"):
+        seen.refit()
+    with pytest.raises(AttributeError, match="the search goes on; use the estimator of its end"):
+        _ = seen.frontier_
 
 
 def test_the_scoring_monitor_has_scores_of_each_trial(watched):
