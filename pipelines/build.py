@@ -14,7 +14,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.metadata_routing import get_routing_for_object
 
-from pipelines.catalog import find_component, get_component
+from pipelines.catalog import find_component, get_component, steps_of_kind
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.configuration import Configuration
 from pipelines.losses import SQUARED_ERROR
@@ -34,7 +34,6 @@ from pipelines.weights import MAX_REPEATED_CELLS, relative_weights, row_counts
 _TABLE_COPIES = 5
 _PAIRS = "categorical_interactions"
 _COMBINED = "combined_features"
-_WRAPPERS = ("ordering", "balancing", "cleaning", "calibration", "multi_output")
 _NUMERIC_ENCODINGS = ("ordinal", "target", "frequency")  # encodings that replace a category by numbers
 
 
@@ -116,7 +115,7 @@ def fits_together(configuration: Configuration) -> bool:
     component = get_component("model", configuration.family)
     wrapped = any(
         configuration.get(step, "none") != "none" and configuration[step] not in component.orderings
-        for step in _WRAPPERS
+        for step in steps_of_kind("classifier", "targets")
     )
     return component.fit_together is not None and not wrapped
 
@@ -175,7 +174,7 @@ def predicted_seconds(configuration: Configuration, traits: TableTraits) -> floa
     guess *= _n_models(configuration, traits)
     cells = traits.n_rows * max(1, traits.n_features)
     guess += 1e-7 * cells + 1e-8 * traits.n_rows * generated.n_features
-    for step in ("generation", "imputation", "encoding", "scaling", "selection"):
+    for step in steps_of_kind("columns", "table"):
         chosen = _chosen(step, configuration)
         if chosen is not None and chosen.seconds is not None:
             guess += chosen.seconds(_params(step, configuration), generated if step == "selection" else traits)
@@ -278,7 +277,7 @@ def _numeric_steps(configuration: Configuration, context: FitContext) -> Any:
 
 
 def _accepts_missing(configuration: Configuration) -> bool:
-    steps = [step for step in ("model", "generation", "selection") if step in configuration]
+    steps = [step for step in steps_of_kind("model", "table") if step in configuration]
     return all(get_component(step, str(configuration[step])).accepts_missing for step in steps)
 
 

@@ -1,13 +1,13 @@
-"""All components of all steps; a new step gets an entry here, a new component an entry in the tuple of its step."""
+"""All steps and their components; a new step gets a record here, a new component an entry in the tuple of its step."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from pipelines.component import Component
+from pipelines.component import Component, TableTraits
 from pipelines.configuration import Configuration
 from pipelines.libraries import missing_libraries, prediction_libraries
 from pipelines.models import MODELS
@@ -21,21 +21,104 @@ from pipelines.steps.preprocessing import ENCODING, IMPUTATION, SCALING
 from pipelines.steps.selection import SELECTION
 from pipelines.steps.target import LOSSES, TARGET
 
-CATALOG: Mapping[str, tuple[Component, ...]] = {
-    "imputation": IMPUTATION,
-    "encoding": ENCODING,
-    "scaling": SCALING,
-    "generation": GENERATION,
-    "selection": SELECTION,
-    "balancing": BALANCING,
-    "cleaning": CLEANING,
-    "model": MODELS,
-    "ordering": ORDERING,
-    "loss": LOSSES,
-    "target": TARGET,
-    "calibration": CALIBRATION,
-    "multi_output": MULTI_OUTPUT,
+StepKind = Literal["columns", "table", "model", "classifier", "training", "targets"]
+
+
+def _always(traits: TableTraits) -> bool:
+    return True
+
+
+def _is_classification(traits: TableTraits) -> bool:
+    return traits.is_classification
+
+
+def _is_regression(traits: TableTraits) -> bool:
+    return not traits.is_classification
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the pipeline, with everything that the search space and other modules must know about it.
+
+    Attributes
+    ----------
+    kind : {"columns", "table", "model", "classifier", "training", "targets"}
+        What the components do. Those of "columns" transform single columns, those of "table" the whole table that
+        comes of it. Those of "classifier" wrap the model of one target of classes, and those of "training" say how a
+        model of numbers is trained. Those of "targets" join the models of several targets.
+    components : tuple of Component
+        The choices, in the order of the search space. The first that goes with the components of other steps serves
+        where a requested component does not.
+    preferred : tuple of str
+        Names of components that serve before the first one.
+    none_probability : float or None
+        Probability that a random pipeline leaves the step out, by its component "none": most steps take time and do not
+        help on most tables. With None, all components are equally probable.
+    of_task : callable
+        ``of_task(traits)`` is False where the pipelines of a task never have the step, whatever its columns are.
+    of_columns : callable
+        ``of_columns(traits)`` is False where the columns of a table leave nothing to do for the step.
+    ranked : callable or None
+        ``ranked(traits)`` returns the names of the components that suit the metric and the target, best first; the
+        search space has this order. None for a step that does not depend on them.
+    is_shown : bool
+        Whether a short text about a configuration names the component.
+    accepts_own : bool
+        Whether users may add components of their own.
+    """
+
+    kind: StepKind
+    components: tuple[Component, ...]
+    preferred: tuple[str, ...] = ()
+    none_probability: float | None = None
+    of_task: Callable[[TableTraits], bool] = _always
+    of_columns: Callable[[TableTraits], bool] = _always
+    ranked: Callable[[TableTraits], tuple[str, ...]] | None = None
+    is_shown: bool = False
+    accepts_own: bool = False
+
+    def is_needed(self, traits: TableTraits) -> bool:
+        """Return whether a table needs a choice at this step."""
+        has_choice = self.ranked is None or len(self.ranked(traits)) > 1
+        return has_choice and self.of_task(traits) and self.of_columns(traits)
+
+
+# All steps by their names, in the order of the search space.
+STEPS: Mapping[str, Step] = {
+    "imputation": Step(
+        "columns",
+        IMPUTATION,
+        none_probability=0.3,
+        of_columns=lambda traits: traits.has_missing and bool(traits.numeric),
+        accepts_own=True,
+    ),
+    "encoding": Step("columns", ENCODING, of_columns=lambda traits: bool(traits.categorical)),
+    "scaling": Step(
+        "columns", SCALING, none_probability=0.25, of_columns=lambda traits: bool(traits.numeric), accepts_own=True
+    ),
+    "generation": Step("table", GENERATION, none_probability=0.7, is_shown=True, accepts_own=True),
+    "selection": Step("table", SELECTION, none_probability=0.7, is_shown=True, accepts_own=True),
+    "balancing": Step("classifier", BALANCING, none_probability=0.7, of_task=_is_classification, is_shown=True),
+    "cleaning": Step(
+        "classifier",
+        CLEANING,
+        none_probability=0.5,
+        of_task=lambda traits: traits.is_classification and traits.noisy_labels,
+        is_shown=True,
+    ),
+    "model": Step("model", MODELS, preferred=("lightgbm", "random_forest"), accepts_own=True),
+    "ordering": Step(
+        "classifier", ORDERING, none_probability=0.5, of_task=lambda traits: bool(traits.ranks), is_shown=True
+    ),
+    "loss": Step("training", LOSSES, of_task=_is_regression, ranked=lambda traits: traits.losses, is_shown=True),
+    "target": Step(
+        "training", TARGET, of_task=_is_regression, ranked=lambda traits: traits.target_transforms, is_shown=True
+    ),
+    "calibration": Step("classifier", CALIBRATION, none_probability=0.8, of_task=_is_classification, is_shown=True),
+    "multi_output": Step("targets", MULTI_OUTPUT, of_task=lambda traits: traits.targets is not None),
 }
+
+CATALOG: Mapping[str, tuple[Component, ...]] = {name: step.components for name, step in STEPS.items()}
 
 NAMES: tuple[str, ...] = tuple(
     dict.fromkeys(c.name for components in CATALOG.values() for c in components if c.name != "none")
@@ -43,6 +126,17 @@ NAMES: tuple[str, ...] = tuple(
 
 # Names by step: a user writes "encoding:one_hot", or {"encoding": ["one_hot"]}, where a name alone is not enough.
 STEP_NAMES: tuple[str, ...] = tuple(f"{step}:{c.name}" for step, components in CATALOG.items() for c in components)
+
+
+def steps_of_kind(*kinds: StepKind) -> tuple[str, ...]:
+    """Return the names of the steps of some kinds, one kind after another.
+
+    Examples
+    --------
+    >>> steps_of_kind("model", "table")
+    ('model', 'generation', 'selection')
+    """
+    return tuple(name for kind in kinds for name, step in STEPS.items() if step.kind == kind)
 
 
 @dataclass(frozen=True)

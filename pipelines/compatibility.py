@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import permutations
 
-from pipelines.catalog import get_component
+from pipelines.catalog import STEPS, get_component, steps_of_kind
 from pipelines.component import Component
 from pipelines.losses import LOG_LINK, SQUARED_ERROR
 from pipelines.ordered_codes import NUMBERS, STEPWISE, THRESHOLDS
@@ -13,15 +13,15 @@ from pipelines.overrides import SpaceError
 from pipelines.rich_tables import RICH_TABLES
 from pipelines.steps.multi_output import JOINT
 
+_LATER = steps_of_kind("model", "table")  # steps that get what the steps of columns return
 # Components that pass on missing cells, category codes, weights or copies of rows: the step, the component, the field
 # that must be True for the components of other steps, and these steps.
 REQUIREMENTS = (
-    ("imputation", "none", "accepts_missing", ("model", "generation", "selection")),
-    ("encoding", "native", "accepts_categories", ("model", "generation", "selection")),
+    ("imputation", "none", "accepts_missing", _LATER),
+    ("encoding", "native", "accepts_categories", _LATER),
     ("balancing", "weights", "accepts_weights", ("model",)),
     ("balancing", "oversample", "accepts_copies", ("model", "ordering")),
 )
-OF_ONE_TARGET = ("balancing", "cleaning", "calibration")  # steps whose components wrap the model of one target
 
 
 def fits(step: str, name: str, picked: Mapping[str, str]) -> bool:
@@ -54,7 +54,7 @@ def refuses_joint(step: str, name: str) -> bool:
     """Return whether a component does not go with one model of all targets."""
     if step == "model":
         return not get_component("model", name).accepts_targets
-    return step in OF_ONE_TARGET and name != "none"
+    return STEPS[step].kind == "classifier" and name != "none"
 
 
 def _can_train(model: Component, loss: str) -> bool:

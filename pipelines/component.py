@@ -2,8 +2,8 @@
 
 A component is one choice at one step of the pipeline: an imputation, an encoding, a scaling, a generation or selection
 of features, a balancing, a cleaning of labels, a model, the ordering of its classes, a loss, a transform of the
-target, a calibration. It is a `Component` record of plain functions. The steps, in this order, are the keys of
-`pipelines.catalog.CATALOG`; the tuple of its step lists a component.
+target, a calibration, the models of several targets. It is a `Component` record of plain functions. The steps, in this
+order, are the records of `pipelines.catalog.STEPS`; the record of its step lists a component.
 
 **In the main process**, when a fit starts: `Component.applies` and `Component.space` are called with the traits of the
 table, to build the search space. They must be fast, return the same result for the same traits, and import no heavy

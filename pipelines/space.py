@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
 from types import MappingProxyType
@@ -21,49 +21,17 @@ from ConfigSpace import (
 from ConfigSpace import Configuration as SpaceConfiguration
 from ConfigSpace.hyperparameters import Hyperparameter, NumericalHyperparameter
 
-from pipelines.catalog import CATALOG, NAMES, STEP_NAMES, OwnComponents, is_named
-from pipelines.compatibility import OF_ONE_TARGET, REQUIREMENTS, can_order, conflict, fits, prune, refuses_joint
+from pipelines.catalog import CATALOG, NAMES, STEP_NAMES, STEPS, OwnComponents, is_named, steps_of_kind
+from pipelines.compatibility import REQUIREMENTS, can_order, conflict, fits, prune, refuses_joint
 from pipelines.component import Component, TableTraits
 from pipelines.configuration import Configuration
 from pipelines.libraries import install, missing_libraries
 from pipelines.monotonic import FIXED, allows_monotonic
 from pipelines.overrides import Override, Overrides, SpaceError, excluded_components, override
 from pipelines.rich_tables import ALL_RICH_TABLES
-from pipelines.steps.multi_output import INDEPENDENT, JOINT
+from pipelines.steps.multi_output import JOINT
 
-# The order of the steps in which components are chosen, and the preferred components of each step, best first. They
-# serve where the requested component is not in the space or does not go with the components of earlier steps.
-_PREFERRED: Mapping[str, tuple[str, ...]] = {
-    "model": ("lightgbm", "random_forest"),
-    "multi_output": (JOINT, INDEPENDENT),
-    "encoding": ("one_hot", "ordinal"),
-    "imputation": ("median", "mean", "most_frequent"),
-    "scaling": ("none", "standard"),
-    "generation": ("none",),
-    "selection": ("none",),
-    "balancing": ("none",),
-    "cleaning": ("none",),
-    "ordering": ("none",),
-    "loss": (),  # the traits of the table hold the order of these steps
-    "target": (),
-    "calibration": ("none",),
-}
-_ORDERED_STEPS: Mapping[str, Callable[[TableTraits], tuple[str, ...]]] = {
-    "loss": lambda traits: traits.losses,
-    "target": lambda traits: traits.target_transforms,
-}
-_FIRST_PROBABILITY = 0.5  # of the first component of an ordered step
-# Probability that a random pipeline leaves a step out: most steps take time and do not help on most tables.
-_SKIP_PROBABILITY = {
-    "imputation": 0.3,
-    "scaling": 0.25,
-    "generation": 0.7,
-    "selection": 0.7,
-    "balancing": 0.7,
-    "cleaning": 0.5,
-    "ordering": 0.5,
-    "calibration": 0.8,
-}
+_FIRST_PROBABILITY = 0.5  # of the first component of a step whose components are ranked
 NO_OWN = OwnComponents()
 
 
@@ -115,7 +83,8 @@ def build_space(
     if traits.monotonic:
         overrides = {**overrides, **{name: Override(choices=(value,)) for name, value in FIXED.items()}}
     space = ConfigurationSpace(seed=seed)
-    offered = {step: _choices(step, traits, include, exclude, own) for step in CATALOG if _is_needed(step, traits)}
+    needed = [name for name, step in STEPS.items() if step.is_needed(traits)]
+    offered = {step: _choices(step, traits, include, exclude, own) for step in needed}
     if "loss" in offered and not any(model.losses for model in offered["model"]):
         del offered["loss"]
     if not offered["model"]:
@@ -176,7 +145,7 @@ def unavailable_components(
 ) -> dict[str, list[str]]:
     """Return the components that the space of a table lacks only because a library is not installed, by library."""
     found: dict[str, list[str]] = {}
-    for step in (step for step in CATALOG if _is_needed(step, traits)):
+    for step in (name for name, step in STEPS.items() if step.is_needed(traits)):
         for component in _wanted(step, traits, include, exclude):
             for library in missing_libraries(component):
                 found.setdefault(library, []).append(component.name)
@@ -193,7 +162,7 @@ def names_without_effect(traits: TableTraits, names: Sequence[str], own: OwnComp
         steps = [
             step for step in CATALOG if any(is_named(step, c.name, (name,)) for c in (*CATALOG[step], *own.at(step)))
         ]
-        if steps and not any(_is_of_task(step, traits) for step in steps):
+        if steps and not any(STEPS[step].of_task(traits) for step in steps):
             found[name] = steps[0]
     return found
 
@@ -271,7 +240,7 @@ def _check_libraries(include: Sequence[str]) -> None:
 
 def _check_order(traits: TableTraits, include: Sequence[str], catalog: Mapping[str, tuple[Component, ...]]) -> None:
     """Refuse included steps that would break the promise of monotonic columns; models without constraints leave."""
-    for step in (step for step in catalog if traits.monotonic and step != "model" and _is_of_task(step, traits)):
+    for step in (step for step in catalog if traits.monotonic and step != "model" and STEPS[step].of_task(traits)):
         for component in catalog[step]:
             if is_named(step, component.name, include) and not allows_monotonic(step, component):
                 raise SpaceError(
@@ -280,38 +249,14 @@ def _check_order(traits: TableTraits, include: Sequence[str], catalog: Mapping[s
                 )
 
 
-def _is_needed(step: str, traits: TableTraits) -> bool:
-    """Return whether a table needs a choice at a step."""
-    if step == "encoding":
-        return bool(traits.categorical)
-    if step == "imputation":
-        return traits.has_missing and bool(traits.numeric)
-    if step == "scaling":
-        return bool(traits.numeric)
-    if step in _ORDERED_STEPS:
-        return len(_ORDERED_STEPS[step](traits)) > 1
-    return _is_of_task(step, traits)
-
-
-def _is_of_task(step: str, traits: TableTraits) -> bool:
-    """Return whether the pipelines of a task may have a step, whatever the columns of its table are."""
-    if step in ("balancing", "calibration"):
-        return traits.is_classification
-    if step == "cleaning":
-        return traits.is_classification and traits.noisy_labels
-    if step == "ordering":
-        return bool(traits.ranks)
-    if step == "multi_output":
-        return traits.targets is not None
-    return step not in _ORDERED_STEPS or not traits.is_classification
-
-
 def _choices(
     step: str, traits: TableTraits, include: Sequence[str], exclude: Sequence[str], own: OwnComponents = NO_OWN
 ) -> list[Component]:
     wanted = _wanted(step, traits, include, exclude, own)
-    if step in _ORDERED_STEPS:
-        wanted.sort(key=lambda component: _ORDERED_STEPS[step](traits).index(component.name))
+    ranked = STEPS[step].ranked
+    if ranked is not None:
+        names = ranked(traits)
+        wanted.sort(key=lambda component: names.index(component.name))
     return [component for component in wanted if not missing_libraries(component)]
 
 
@@ -335,13 +280,14 @@ def _wanted(
 
 def _weights(step: str, names: Sequence[str]) -> list[float] | None:
     """Return the probabilities of the choices of a step; None if all are equal."""
-    if step in _ORDERED_STEPS and len(names) > 1:
+    none_probability = STEPS[step].none_probability
+    if STEPS[step].ranked is not None and len(names) > 1:
         rest = (1 - _FIRST_PROBABILITY) / (len(names) - 1)
         return [_FIRST_PROBABILITY, *[rest] * (len(names) - 1)]
-    if "none" not in names or len(names) == 1 or step not in _SKIP_PROBABILITY:
+    if "none" not in names or len(names) == 1 or none_probability is None:
         return None
-    rest = (1 - _SKIP_PROBABILITY[step]) / (len(names) - 1)
-    return [_SKIP_PROBABILITY[step] if name == "none" else rest for name in names]
+    rest = (1 - none_probability) / (len(names) - 1)
+    return [none_probability if name == "none" else rest for name in names]
 
 
 def _names_a_model(include: Collection[str], own: OwnComponents) -> bool:
@@ -352,8 +298,10 @@ def _names_a_model(include: Collection[str], own: OwnComponents) -> bool:
 def _pick(names: Mapping[str, Sequence[str]], requested: Mapping[str, Any]) -> dict[str, str]:
     """Return one component for each step: the requested component where it is in the space and goes with the others."""
     picked: dict[str, str] = {}
-    for step in (step for step in _PREFERRED if step in names):
-        candidates = [str(requested.get(step)), *_PREFERRED[step], *names[step]]
+    # The model, or all models together, decide first, because the components of the other steps must go with them.
+    first = steps_of_kind("model", "targets")
+    for step in (*(step for step in first if step in names), *(step for step in names if step not in first)):
+        candidates = [str(requested.get(step)), *STEPS[step].preferred, *names[step]]
         suited = (name for name in candidates if name in names[step] and fits(step, name, picked))
         choice = next(suited, None)
         if choice is None:
@@ -393,7 +341,7 @@ def _forbid(space: ConfigurationSpace, offered: Mapping[str, list[Component]]) -
             clauses = ForbiddenEqualsClause(space["ordering"], ordering), ForbiddenInClause(space["model"], refusing)
             yield ForbiddenAndConjunction(*clauses)
     if JOINT in choices(space, "multi_output"):
-        for step in ("model", *OF_ONE_TARGET):
+        for step in steps_of_kind("model", "classifier"):
             refusing = [name for name in choices(space, step) if refuses_joint(step, name)]
             if refusing:
                 clauses = ForbiddenEqualsClause(space["multi_output"], JOINT), ForbiddenInClause(space[step], refusing)

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.catalog import STEPS
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ["pipelines", "meta_db", "metalearning", "automl"]  # each may import itself and the packages before it
 # The folders and top files of each package, in the order of their imports: each entry may import itself and the entries
@@ -337,6 +339,47 @@ def test_files_stay_small(module):
 def test_libraries_do_not_print(module):
     calls = [node for node in ast.walk(tree(MODULES[module])) if isinstance(node, ast.Call)]
     assert [call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"] == []
+
+
+def lists_of_steps(source):
+    """Lines of collections that name three or more steps of the pipeline; a configuration, with a model, may do so."""
+    found = []
+    for node in ast.walk(source):
+        entries = node.keys if isinstance(node, ast.Dict) else getattr(node, "elts", [])
+        names = {entry.value for entry in entries if isinstance(entry, ast.Constant)} & STEPS.keys()
+        if len(names) >= 3 and not (isinstance(node, ast.Dict) and "model" in names):
+            found.append(node.lineno)
+    return found
+
+
+# A new step would be forgotten in a second list: what differs between steps is a field of their records.
+@pytest.mark.parametrize("module", [module for module in MODULES if module != "pipelines.catalog"])
+def test_only_the_catalog_lists_the_steps(module):
+    assert lists_of_steps(tree(MODULES[module])) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "_WRAPPERS = ('balancing', 'cleaning', 'calibration')",
+        "if step in ['imputation', 'encoding', 'scaling', 'other']: pass",
+        "titles = {'loss': 'Loss', 'target': 'Target', 'ordering': 'Ordering'}",
+        "Step = Literal['imputation', 'encoding', 'scaling']",
+    ],
+)
+def test_the_check_of_steps_finds_every_kind_of_list(line):
+    assert lists_of_steps(ast.parse(line)) == [1]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "start = {'model': 'ridge', 'encoding': 'one_hot', 'imputation': 'median', 'scaling': 'standard'}",
+        "if (step, source) == ('model', 'loss'): pass",
+    ],
+)
+def test_the_check_of_steps_allows_configurations_and_relations(line):
+    assert lists_of_steps(ast.parse(line)) == []
 
 
 def project_texts():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.catalog import STEPS
 from tests.test_architecture import ORDER
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -87,6 +88,11 @@ def test_contributing_lists_the_folders_and_top_files_in_the_order_of_their_impo
 
 def terms():
     return re.findall(r"^\*\*(.+?)\*\*: ", GLOSSARY, flags=re.MULTILINE)
+
+
+def test_the_glossary_names_every_step():
+    entry = next(text for text in GLOSSARY.split("\n\n") if text.startswith("**Step**"))
+    assert [name for name in STEPS if name not in entry] == []
 
 
 def test_the_glossary_defines_each_term_once_and_in_alphabetical_order():

@@ -15,7 +15,7 @@ from automl.errors import InvalidInputError, check_names
 from automl.task.own_objects import NotLoaded
 from pipelines import storage
 from pipelines.build import build_pipeline
-from pipelines.catalog import CATALOG, OwnComponents
+from pipelines.catalog import CATALOG, STEPS, OwnComponents
 from pipelines.component import Component, FitContext, TableTraits, task_type
 from pipelines.configuration import Configuration
 from pipelines.overrides import SpaceError
@@ -24,7 +24,6 @@ from pipelines.space import NO_OWN, build_space, complete
 from pipelines.storage.errors import UntrustedError
 
 GROUP = "automl.components"  # of entry points
-STEPS = ("model", "imputation", "scaling", "generation", "selection")  # for which users may have components
 _N_ROWS, _N_COLUMNS = 60, 4
 _SECONDS = 2.0  # time limit of a fit of the check
 _PARTNER = "decision_tree"  # the model of a pipeline that checks another step
@@ -52,7 +51,7 @@ def read_components(given: Any) -> dict[str, tuple[Component, ...]]:
         raise InvalidInputError(f"components must be a list of components, or a dict of such lists; got {given!r}")
     found: dict[str, tuple[Component, ...]] = {}
     for step, component in _entries(given):
-        check_names("components", step, STEPS)
+        check_names("components", step, (name for name, one in STEPS.items() if one.accepts_own))
         if not isinstance(component, Component):
             raise InvalidInputError(
                 f"components: {step} holds {component!r}; it must be an automl.components.Component"

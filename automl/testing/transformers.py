@@ -15,12 +15,13 @@ from scipy import sparse
 from sklearn.base import clone
 
 from automl.testing.components import check_space, plain_params, restore, various_traits
+from pipelines.catalog import steps_of_kind
 from pipelines.component import LARGEST, Component, FitContext, TableTraits
 
 _N = 80
 _DENSE = TableTraits("binary", _N, 6, 2, (0, 1), (4, 9), has_missing=True)
 _SPARSE = TableTraits("binary", _N, 20, 2, sparse=True)
-_STEPS = ("imputation", "encoding", "scaling", "generation", "selection")
+_STEPS = steps_of_kind("columns", "table")
 
 
 class TransformerContract:
@@ -116,7 +117,7 @@ class TransformerContract:
         X = rng.normal(size=(_N, 6))
         X[:, 2] = 1.0
         X[:, 4] *= 1e-9
-        if component.accepts_missing or self.step in ("imputation", "scaling"):
+        if component.accepts_missing or self.step in steps_of_kind("columns"):
             X[rng.random(X.shape) < 0.1] = np.nan
             X[:, 3] = np.nan  # a column without any value
         return X, y
@@ -154,7 +155,7 @@ class TransformerContract:
                 assert np.isfinite(out).all(), "an imputation must fill all cells"
             if self.step == "scaling":
                 assert np.array_equal(np.isnan(out), np.isnan(X)), "a scaling must keep missing cells, and make none"
-            if self.step in ("generation", "selection") and not component.accepts_missing:
+            if self.step in steps_of_kind("table") and not component.accepts_missing:
                 assert np.isfinite(out).all(), "the result must be finite"
         assert "".join(capfd.readouterr()) == "", "a transformer must not write to standard output or standard error"
 

@@ -13,6 +13,7 @@ from automl.trials.candidates import rank
 from automl.trials.history import Evaluation, RunHistory
 from automl.trials.recorded import recorded_names, recorded_over_folds, recorded_value
 from automl.trials.trial import ITERATIONS
+from pipelines.catalog import STEPS
 from pipelines.configuration import Configuration, Value
 
 FIDELITY = "fidelity"  # a column of searches in which some trials had a part of the training rows or iterations
@@ -38,8 +39,6 @@ _MAIN = (
     "loss", "reg_param",
 )  # fmt: skip
 _MAX_SHOWN = 3  # hyperparameters of the model
-# Steps that a text names where they are used.
-_STEPS = ("generation", "selection", "balancing", "cleaning", "ordering", "loss", "target", "calibration")
 
 
 def make_leaderboard(
@@ -116,7 +115,8 @@ def main_hyperparameters(configuration: Configuration) -> str:
     own = configuration.of(f"model:{configuration.family}")
     ordered = sorted(own, key=lambda name: (_MAIN.index(name) if name in _MAIN else len(_MAIN), name))
     parts = [f"{name}={_short(own[name])}" for name in ordered[:_MAX_SHOWN]]
-    parts += [str(configuration[s]) for s in _STEPS if configuration.get(s, "none") != "none"]
+    shown = (name for name, step in STEPS.items() if step.is_shown and configuration.get(name, "none") != "none")
+    parts += [str(configuration[name]) for name in shown]
     return ", ".join(parts)
 
 

@@ -19,7 +19,8 @@ from ConfigSpace import ConfigurationSpace
 from meta_db.exchange.flows import NotMappedError, Parameters, parse_flow
 from meta_db.exchange.models import MODELS
 from meta_db.exchange.rules import SetupReader
-from meta_db.exchange.steps import STEPS
+from meta_db.exchange.steps import STEPS as STEP_RULES
+from pipelines.catalog import STEPS
 from pipelines.component import TableTraits
 from pipelines.configuration import Configuration
 from pipelines.space import build_space, complete
@@ -27,13 +28,8 @@ from pipelines.space import build_space, complete
 _IN_UNITS_OF_THE_TARGET = ("SVR", "LinearSVR", "SGDRegressor", "ElasticNet", "Lasso")
 # The steps of a flow that does not name them; without an encoder, scikit-learn's categories are codes.
 _NO_STEPS: Mapping[str, str] = {
-    "imputation": "none",
     "encoding": "ordinal",
-    "scaling": "none",
-    "generation": "none",
-    "selection": "none",
-    "balancing": "none",
-    "calibration": "none",
+    **{name: "none" for name, step in STEPS.items() if step.none_probability is not None},
 }
 
 
@@ -57,7 +53,7 @@ def map_setup(flow_name: str, parameters: Parameters, traits: TableTraits) -> Co
     values: dict[str, Any] = dict(_NO_STEPS)
     taken: set[str] = set()
     for step in parse_flow(flow_name).leaves():
-        rule = MODELS.get(step.short) or STEPS.get(step.short)
+        rule = MODELS.get(step.short) or STEP_RULES.get(step.short)
         if step.short in _IN_UNITS_OF_THE_TARGET:
             raise NotMappedError(f"{step.short} has penalties in units of the target, ours standardize the target")
         if rule is None:

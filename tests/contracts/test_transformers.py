@@ -1,7 +1,7 @@
 """The contract of transformers for every transformer of the catalog."""
 
 from automl.testing import TransformerContract
-from pipelines.catalog import CATALOG
+from pipelines.catalog import CATALOG, steps_of_kind
 
 
 def _components(step):
@@ -39,3 +39,8 @@ class TestSelection(TransformerContract):
     trusted_types = ()
     step = "selection"
     components = _components(step)
+
+
+def test_every_step_before_the_model_has_a_suite():
+    suites = (TestImputation, TestEncoding, TestScaling, TestGeneration, TestSelection)
+    assert {suite.step for suite in suites} == set(steps_of_kind("columns", "table"))

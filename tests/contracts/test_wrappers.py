@@ -5,7 +5,7 @@ from typing import ClassVar
 from sklearn.linear_model import Ridge
 
 from automl.testing import WrapperContract
-from pipelines.catalog import CATALOG, get_component
+from pipelines.catalog import CATALOG, get_component, steps_of_kind
 from pipelines.ordered_codes import NUMBERS, THRESHOLDS
 
 
@@ -33,3 +33,10 @@ class TestOrderingByNumbers(WrapperContract):
 class TestCalibration(WrapperContract):
     trusted_types = ()
     components = tuple(component for component in CATALOG["calibration"] if component.name != "none")
+
+
+def test_every_step_that_wraps_a_classifier_has_a_suite():
+    suites = (TestBalancing, TestCleaning, TestOrdering, TestOrderingByNumbers, TestCalibration)
+    components = [component for suite in suites for component in suite.components]
+    steps = {step for step in steps_of_kind("classifier") if any(c in components for c in CATALOG[step])}
+    assert steps == set(steps_of_kind("classifier"))

@@ -20,6 +20,7 @@ from automl.search.user_space import read_space
 from automl.search.vectors import VectorSpace
 from automl.trials.history import RunHistory
 from automl.trials.trial import FoldResult, Status, TrialResult
+from pipelines.catalog import STEPS
 from pipelines.component import TableTraits
 from pipelines.overrides import Override, Prior
 from pipelines.rich_tables import RICH_TABLES, RICH_TABLES_OF_NOISY_LABELS
@@ -162,6 +163,12 @@ def test_the_space_as_a_table_has_all_names_with_ranges_conditions_and_defaults(
     assert table.loc["encoding", "kind"] == "step"
     with pytest.raises(InvalidInputError, match="both X and y"):
         automl.space(X)
+
+
+def test_the_space_as_a_table_has_every_step_that_does_not_depend_on_the_metric():
+    tables = [automl.space(task=task, noisy_labels=True) for task in ("multiclass", "regression")]
+    listed = {name for table in tables for name in table["name"][table["kind"] == "step"]}
+    assert listed == {name for name, step in STEPS.items() if step.ranked is None}
 
 
 def test_values_of_the_option_are_ranges_choices_or_single_values(tmp_path):
