@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from automl.ensemble.threshold import apply_decision
 from automl.task.dummy import dummy_score
 from automl.task.positive_class import class_in_words
 from automl.task.scored_target import ScoredTarget
-from automl.task.several_metrics import score_or_nan
+from automl.task.several_metrics import named_scorers, score_or_nan
 from automl.task.task import Task
 
 MetricScore = tuple[str, float, float]
@@ -32,7 +32,8 @@ class MetricScores(FittedModel):
         Out-of-fold score of the ensemble by each metric of `scoring`.
 
         The search optimizes the first metric. The scores are not corrected for the search: the score by the first
-        metric is a little better than `estimate_`.
+        metric is a little better than `estimate_`. A scorer beside the first one may return a loss, of which lower
+        values are better.
 
         Returns
         -------
@@ -84,9 +85,14 @@ def score_metrics(task: Task, ensemble: Ensemble, record: RowPredictions | None)
     return scores
 
 
+def recorded_scorers(estimator: FittedModel) -> list[Any]:
+    """Return the scorers of the scores by metric beside the first one, or their names where they were not loaded."""
+    known = named_scorers(estimator.scoring)
+    return [known.get(name, name) for name, *_ in vars(estimator)["_metric_scores"][1:]]
+
+
 def classes_of_scores(estimator: FittedModel) -> list[str]:
     """Return the class that each of the scores by metric is about, in words; empty texts for scores of all classes."""
-    metric, scoring = estimator._metric, estimator.scoring
-    scorers = scoring if isinstance(scoring, Mapping) else {}  # its keys are names of the user
-    others = [scorers.get(name, name) for name, *_ in vars(estimator)["_metric_scores"][1:]]
-    return [metric.of_class, *(class_in_words(scorer, metric.classes, metric.positive) for scorer in others)]
+    metric = estimator._metric
+    others = (class_in_words(scorer, metric.classes, metric.positive) for scorer in recorded_scorers(estimator))
+    return [metric.of_class, *others]

@@ -15,7 +15,7 @@ from automl.ensemble.missing import order_of_rows, why_left_out, why_missing
 from automl.ensemble.score_interval import score_with_interval
 from automl.ensemble.threshold import apply_decision
 from automl.explain.predictions import Predicted, out_of_fold_rows, quantiles_by_other_rows, with_weight
-from automl.fitted.metric_scores import classes_of_scores
+from automl.fitted.metric_scores import classes_of_scores, recorded_scorers
 from automl.fitted.one_target import OneTarget, each_target, layout_of
 from automl.report.classification import judge_classes
 from automl.report.data import CoverageRow, Interval, Performance
@@ -28,6 +28,7 @@ from automl.report.words import all_rounded, clean, metric_words, rounded
 from automl.task.metrics import Metric
 from automl.task.scored_target import ScoredTarget
 from automl.task.scorers import take_rows
+from automl.task.scoring import is_raw_loss
 from pipelines.quantiles import pinball_losses
 
 Array = NDArray[Any]
@@ -111,12 +112,13 @@ def scores_by_metric(estimator: ReportedModel) -> tuple[MetricScore, ...]:
     rows = vars(estimator).get("_metric_scores") or []
     if len(rows) < 2:
         return ()
-    named = zip(rows, classes_of_scores(estimator), strict=True)
-    shown = [(metric_words(name, of_class), *scores) for (name, *scores), of_class in named]
-    return tuple(
-        MetricScore(words.title, words.direction, rounded(words.sign * score), rounded(words.sign * constant))
-        for words, score, constant in shown
-    )
+    lower = [False, *map(is_raw_loss, recorded_scorers(estimator))]
+    shown = []
+    for (name, score, constant), of_class, is_loss in zip(rows, classes_of_scores(estimator), lower, strict=True):
+        words = metric_words(name, of_class)
+        direction = "lower is better" if is_loss else words.direction
+        shown.append(MetricScore(words.title, direction, rounded(words.sign * score), rounded(words.sign * constant)))
+    return tuple(shown)
 
 
 def _why_no_rows(estimator: ReportedModel) -> str:

@@ -140,16 +140,22 @@ def _check_callable(scoring: Any, decides: bool) -> None:
             f"a callable with the parameters (estimator, X, y); pass {_made(name, False)} if greater values of {name} "
             f"are better, and {_made(name, True)} otherwise"
         )
-    function: Any = getattr(scoring, "_score_func", None)
-    if (
-        decides
-        and _is_of_scikit_learn(function)
-        and function.__name__.endswith(_LOSS_ENDINGS)
-        and getattr(scoring, "_sign", -1) > 0
-    ):
+    if decides and is_raw_loss(scoring):
         raise InvalidInputError(
             f"scoring={scoring} maximizes a loss, so that the worst model is selected; {_turned(scoring)}"
         )
+
+
+def is_raw_loss(scoring: Any) -> bool:
+    """Return whether a scorer returns a loss of scikit-learn without its sign turned, so that lower scores are better.
+
+    >>> from sklearn.metrics import make_scorer, mean_absolute_error
+    >>> [is_raw_loss(make_scorer(mean_absolute_error, greater_is_better=greater)) for greater in (True, False)]
+    [True, False]
+    """
+    function: Any = getattr(scoring, "_score_func", None)
+    known = _is_of_scikit_learn(function) and function.__name__.endswith(_LOSS_ENDINGS)
+    return bool(known and getattr(scoring, "_sign", -1) > 0)
 
 
 def _is_metric(scoring: Any) -> bool:

@@ -20,6 +20,7 @@ from sklearn.metrics import (
 
 from automl import AutoMLClassifier, AutoMLRegressor
 from automl.errors import InvalidInputError
+from automl.report.performance import scores_by_metric
 from automl.task.metrics import ALIASES
 from automl.task.scoring import _OTHER_NAMES, _TO_MAKE
 
@@ -77,6 +78,7 @@ def test_a_loss_may_be_recorded_beside_the_deciding_score():
     search = make_search({"r2": "r2", "mae": make_scorer(mean_absolute_error)}).fit(X, range(20))
     assert (search.leaderboard_["mae"] > 0).all()
     assert "scorer_sign" not in [each.code for each in search.warnings_]
+    assert [each.direction for each in scores_by_metric(search)] == ["greater is better", "lower is better"]
 
 
 @pytest.mark.parametrize(
