@@ -16,10 +16,12 @@ _OTHER_NAMES = {
     "seconds": "time_budget",
     "study_name": "study",
 }
-# Words of messages in Python that are no arguments, and the words for them; {} is the option in the second place.
+# Words of messages in Python that are no arguments, and the words for them; {} is the option in the second place, which
+# only automl fit may have.
 _WORDS = {
     "X": ("the table", None),
     "y": ("the target", None),
+    "the argument columns": ("an option", None),
     "Input y": ("the target", None),
     "convert y with pd.to_numeric": ("write plain numbers into the file", None),
     "cut y into classes with pd.cut": ("write classes into the file", None),
@@ -56,8 +58,10 @@ def options_of_command(context: typer.Context) -> dict[str, str]:
             columns = {"y": "the target", "sample_weight": options.get("weight"), "groups": options.get("groups")}
             options |= {f"{name}{ending}": f"{said} of {options[table]}" for name, said in columns.items() if said}
             options[f"X{ending}"] = options[table]
-    words = {word: (said, options.get(option or "")) for word, (said, option) in _WORDS.items() if options}
-    return options | {word: said.format(option) for word, (said, option) in words.items() if option or "{" not in said}
+    if not options:
+        return options
+    of_fit = {option: f"automl fit --{option.replace('_', '-')}" for _, option in _WORDS.values() if option}
+    return options | {word: said.format((of_fit | options).get(option)) for word, (said, option) in _WORDS.items()}
 
 
 def suggest_option(error: Exception) -> None:

@@ -450,8 +450,10 @@ def as_numbers(values: Array) -> NDArray[np.float64]:
                 raise TypeError
             numbers = values.astype(np.float64)
         except (TypeError, ValueError) as error:
+            wrong = pd.to_numeric(pd.Series(values, dtype=object).map(str), errors="coerce").isna().to_numpy()
+            example = values[int(wrong.argmax())]  # the first value if all texts are those of numbers
             raise InvalidInputError(
-                f"y holds values such as {_plain(values[0])!r}, but regression needs numbers; use AutoMLClassifier for "
+                f"y holds values such as {_plain(example)!r}, but regression needs numbers; use AutoMLClassifier for "
                 "labels, or convert y with pd.to_numeric"
             ) from error
         except OverflowError as error:

@@ -97,6 +97,17 @@ def test_the_error_about_quantities_as_classes_names_options(call, tmp_path, mon
     assert err.splitlines()[-1].startswith("automl: the target contains NaN: values are missing in 1 of 40 rows")
 
 
+def test_the_error_about_a_quantity_names_the_cell_that_is_no_number(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pd.DataFrame({"a": np.arange(40), "b": [*np.arange(39) / 7, "oops"]}).to_csv("table.csv", index=False)
+    code, out, err = call("fit", "table.csv", "--target", "b", "--task", "regression", *QUICK)
+    assert (code, out) == (2, "")
+    assert "the target holds values such as 'oops', but regression needs numbers" in err
+    context = SimpleNamespace(invoked_subcommand="refit", command=typer.main.get_command(cli.app))
+    words = name_options("use AutoMLClassifier for labels", options_of_command(context))
+    assert words == "use automl fit --task classification for labels"
+
+
 def test_the_log_of_a_fit_names_options(call, folder):
     code, _, err = call("fit", "table.csv", "--target", "target", *QUICK)
     assert code == 0, err
@@ -137,6 +148,7 @@ def test_the_display_on_a_terminal_names_options(call, folder, monkeypatch):
             ["--task", "regression"],
             "but regression needs numbers; use --task classification for labels, or write plain numbers into the file",
         ),
+        (["--drop", "order no,b,c"], "no column can be used ('order no': set by an option"),
         (["--scoring", "quadratic_weighted_kappa"], "name the classes in their order with --ordered-classes"),
     ],
 )

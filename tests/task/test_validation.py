@@ -368,7 +368,7 @@ def test_bad_classes_are_explained(y, message):
             pd.to_timedelta([1, 2, 3, 4], unit="h"),
             "y holds durations, but regression needs numbers; pass seconds: .*total",
         ),
-        ([1, 2, "x", 3], "regression needs numbers"),
+        ([1, 2, "x", 3], "y holds values such as 'x', but regression needs numbers"),
         ([1, 2, nan, 3], "Input y contains NaN: values are missing in 1 of 4 rows, first in row 2"),
         ([1, 2, -inf, 3], "Input y contains infinity"),
         (np.array([1, 2, inf, 3], dtype=object), "Input y contains infinity"),
