@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from automl.errors import InvalidInputError
+from automl.export.source import find_source
 
 WIDTH = 110  # characters of a line
 _TECHNICAL = {"n_jobs", "verbose", "copy", "cache_size", "missing_values", "feature_names_out"}
@@ -100,34 +99,15 @@ class Script:
         }
         return self.call(_public_module(base), base.__name__, **changed)
 
-    def source(self, *objects: Callable[..., Any] | type) -> str:
-        """Copy classes and functions of this project, without their docstrings' details, and return the first name."""
-        for item in objects:
-            self.define(item.__name__, inspect.getsource(item))
-        return objects[0].__name__
+    def copy(self, item: Callable[..., Any] | type) -> str:
+        """Copy a function or class of this project, with all that it uses of it, and return its name.
 
-    def copy_module(self, module: ModuleType, *names: str) -> None:
-        """Copy the classes, functions and constants of a module of this project; the caller adds the imports.
-
-        Parameters
-        ----------
-        names : str
-            What to copy; by default, all.
+        A definition that the script has already stays as it is.
         """
-        code = inspect.getsource(module)
-        for node in ast.parse(code).body:
-            first = node.lineno
-            if isinstance(node, ast.ClassDef | ast.FunctionDef):
-                name = node.name
-                first = min([first, *(decorator.lineno for decorator in node.decorator_list)])
-            elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                name = node.targets[0].id
-                if not name.isupper():  # types of annotations, which nothing evaluates
-                    continue
-            else:
-                continue
-            if not names or name in names:
-                self.define(name, "\n".join(code.split("\n")[first - 1 : node.end_lineno]) + "\n")
+        found = find_source(item.__module__, item.__name__, self.definitions)
+        self.imports |= found.imports
+        self.definitions |= found.definitions
+        return item.__name__
 
 
 @dataclass(frozen=True)

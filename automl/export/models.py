@@ -10,18 +10,14 @@ import numpy as np
 
 from automl.export.code import Raw, Script, call_code, quote
 from automl.export.targets import any_classes, chain_folds, class_chain
-from pipelines import cumulative_link, ordered_codes
-from pipelines.confident_learning import LEAST_MARGIN, find_suspects
 from pipelines.losses import HUBER_DELTA, LOG_LINK, SQUARED_ERROR, TWEEDIE_POWER
 from pipelines.models._proportional_odds import ProportionalOddsClassifier
 from pipelines.models.qda import RegularizedQDA
-from pipelines.steps import class_numbers
-from pipelines.steps.balancing import MIN_CLASS_ROWS, MOST_TIMES, BalancedClassifier
-from pipelines.steps.cleaning import LEAST_CLASS_ROWS, N_SPLITS, CleanedClassifier
+from pipelines.steps.balancing import BalancedClassifier
+from pipelines.steps.class_numbers import NumberClassifier
+from pipelines.steps.cleaning import CleanedClassifier
 from pipelines.steps.multi_output import ChainedModels, ConstantClassifier, IndependentModels, JointClassifier
 from pipelines.steps.threshold_models import ThresholdClassifier
-from pipelines.steps.training_facts import take_facts_of_all, take_training_facts
-from pipelines.weights import fit_weighted
 
 NETWORKS = ("NetClassifier", "OrderedNetClassifier", "NetRegressor", "JointNetClassifier", "JointNetRegressor")
 _LIGHTGBM_NAMES = {
@@ -265,68 +261,40 @@ _ALL_ROWS = '''def weighted_rows(X, y, sample_weight):
 
 def _balanced(model: Any, script: Script) -> list[str]:
     *before, inner = model_code(model.classifier_, script)
-    constants: dict[str, float] = {"MIN_CLASS_ROWS": MIN_CLASS_ROWS, "MOST_TIMES": MOST_TIMES}
-    _copy_wrapper(script, constants, BalancedClassifier)
+    name = _copy_wrapper(BalancedClassifier, script)
     settings = [quote(model.strategy), f"power={float(model.power)!r}"]
     if model.weighted and not isinstance(model.classifier_, RegularizedQDA):  # the plain counterpart takes no weights
         settings.append("weighted=True")
-    return [*before, call_code("BalancedClassifier", [inner, *settings])]
+    return [*before, call_code(name, [inner, *settings])]
 
 
 def _cleaned(model: Any, script: Script) -> list[str]:
     *before, inner = model_code(model.classifier_, script)
-    script.use("sklearn.model_selection", "StratifiedKFold")
-    constants = {"LEAST_MARGIN": LEAST_MARGIN, "N_SPLITS": N_SPLITS, "LEAST_CLASS_ROWS": LEAST_CLASS_ROWS}
-    _copy_wrapper(script, constants, CleanedClassifier, find_suspects)
     settings = [f"margin={float(model.margin)!r}", f"random_state={int(model.random_state)}"]
-    return [*before, call_code("CleanedClassifier", [inner, *settings])]
+    return [*before, call_code(_copy_wrapper(CleanedClassifier, script), [inner, *settings])]
 
 
 def _thresholds(model: Any, script: Script) -> list[str]:
     *before, inner = model_code(_median_model(model.models_), script)
     _remark_on_settings(model.models_, "classes", script)
-    _copy_ordered(script, ThresholdClassifier, take_facts_of_all)
-    return [*before, call_code("ThresholdClassifier", [inner, f"ranks={list(model.ranks)}"])]
+    return [*before, call_code(_copy_wrapper(ThresholdClassifier, script), [inner, f"ranks={list(model.ranks)}"])]
 
 
 def _class_numbers(model: Any, script: Script) -> list[str]:
     *before, inner = model_code(model.regressor_, script)
-    script.define("N_SPLITS", f"N_SPLITS = {class_numbers.N_SPLITS}\n")
-    _copy_ordered(script, class_numbers.NumberClassifier)
-    _copy_link(script)
     settings = [f"ranks={list(model.ranks)}", f"random_state={int(model.random_state)}"]
-    return [*before, call_code("NumberClassifier", [inner, *settings])]
+    return [*before, call_code(_copy_wrapper(NumberClassifier, script), [inner, *settings])]
 
 
 def _proportional_odds(model: Any, script: Script) -> str:
-    _copy_ordered(script, ProportionalOddsClassifier)
-    _copy_link(script)
-    return call_code("ProportionalOddsClassifier", [f"C={float(model.C)!r}", f"ranks={list(model.ranks)}"])
+    settings = [f"C={float(model.C)!r}", f"ranks={list(model.ranks)}"]
+    return call_code(_copy_wrapper(ProportionalOddsClassifier, script), settings)
 
 
-def _copy_ordered(script: Script, *parts: Any) -> None:
-    """Copy a classifier of ordered classes, with the function that gives the places of the classes."""
-    script.copy_module(ordered_codes)
-    _copy_wrapper(script, {}, *parts)
-
-
-def _copy_link(script: Script) -> None:
-    """Copy the proportional odds model."""
-    script.copy_module(cumulative_link)
-    script.use("scipy.optimize", "minimize")
-    for name in ("expit", "log_expit"):
-        script.use("scipy.special", name)
-
-
-def _copy_wrapper(script: Script, constants: dict[str, float], *parts: Any) -> None:
-    """Copy the class of a wrapper around a classifier, with the functions and constants that it uses."""
-    for name, value in constants.items():
-        script.define(name, f"{name} = {value}\n")
-    script.source(*parts, take_training_facts, fit_weighted)
+def _copy_wrapper(classifier: type, script: Script) -> str:
+    """Copy the class of a classifier that takes weights, and return its name."""
     script.define("weighted_rows", _ALL_ROWS)
-    for name in ("BaseEstimator", "ClassifierMixin", "clone"):
-        script.use("sklearn.base", name)
-    script.imports.add("import numpy as np")
+    return script.copy(classifier)
 
 
 def _calibrated(model: Any, script: Script) -> list[str]:

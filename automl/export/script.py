@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 from sklearn.metrics import get_scorer_names
@@ -15,9 +17,10 @@ from automl.export.code import Script, call_code, docstring, indent, list_code, 
 from automl.export.columns import Columns, constant, raw_names, read_code, text_names
 from automl.export.folds import add_remarks, splitter, with_groups
 from automl.export.models import NETWORKS, model_code, typical_model
+from automl.export.parts import check_decimal
 from automl.export.scores import print_scores_code, score_code
 from automl.export.steps import category_codes, step_code
-from automl.export.tables import CHECK_DECIMAL, CLASS_CODES, PARSER, READ_VALUES, WITH_POINTS, read_table_code
+from automl.export.tables import CLASS_CODES, PARSER, READ_VALUES, WITH_POINTS, read_table_code
 from automl.export.targets import (
     USAGE,
     are_texts,
@@ -32,15 +35,6 @@ from automl.task.metrics import default_scoring
 from automl.task.quantiles import refuse_quantiles
 from automl.task.several_metrics import deciding_scorer
 
-_STANDARD = ("import argparse", "import re", "import sys", "import unicodedata")
-_STANDARD_PARTS = (
-    "from datetime",
-    "from decimal",
-    "from functools",
-    "from itertools",
-    "from operator",
-    "from zoneinfo",
-)
 _HEAD = """{title}
 
 The model was found by a search; this script trains it again with plain libraries.
@@ -275,7 +269,7 @@ def _assemble(
 def _target_code(estimator: FittedModel, script: Script) -> _TargetCode:
     """Return the parts of the script that depend on the target or on several targets."""
     if getattr(estimator, "classes_", None) is None:
-        script.define("check_decimal", CHECK_DECIMAL)
+        script.copy(check_decimal)
     layout = estimator._ensemble.targets
     if layout is None:
         return _one_target_code(estimator, script)
@@ -344,19 +338,13 @@ def _reading(reader: Any, columns: Columns, constants: Mapping[str, Sequence[str
 def _imports(script: Script) -> str:
     """Return the import statements: the standard library first, then the others, sorted."""
     names: dict[str, set[str]] = {}
-    plain = set()
-    for statement in script.imports:
-        if statement.startswith("from "):
-            _, module, _, imported = statement.split(" ", 3)
-            names.setdefault(module, set()).update(imported.split(", "))
-        else:
-            plain.add(statement)
-    standard = sorted(statement for statement in plain if statement in _STANDARD)
-    own = [f"from {module} import {', '.join(sorted(imported))}" for module, imported in names.items()]
-    standard += sorted(line for line in own if line.startswith(_STANDARD_PARTS))
-    renamed = {"import numpy": "import numpy as np", "import pandas": "import pandas as pd"}
-    others = sorted({renamed.get(statement, statement) for statement in plain} - set(standard)) + sorted(
-        line for line in own if not line.startswith(_STANDARD_PARTS)
-    )
+    lines = {statement for statement in script.imports if statement.startswith("import ")}
+    for statement in script.imports - lines:
+        _, module, _, imported = statement.split(" ", 3)
+        names.setdefault(module, set()).update(imported.split(", "))
+    ordered = sorted(lines) + sorted(f"from {key} import {', '.join(sorted(own))}" for key, own in names.items())
+    is_standard = [line.split(" ")[1].split(".")[0] in sys.stdlib_module_names for line in ordered]
+    standard = list(compress(ordered, is_standard))
+    others = [line for line in ordered if line not in standard]
     future = ["from __future__ import annotations", ""]
     return "\n".join([*future, *standard, "", *others]) + "\n"

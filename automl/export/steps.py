@@ -8,43 +8,14 @@ from typing import Any
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
+from automl.export import parts
 from automl.export.code import Raw, Script, call_code, list_code, make_pipeline_code, quote
-from automl.export.parts import CategoryCodes
-from pipelines import row_samples, weights
 from pipelines.component import LARGEST
-from pipelines.steps import candidates, combined_features, generation, preprocessing, screening
-from pipelines.steps.encoders import FrequencyEncoder, find_levels
+from pipelines.steps import generation, preprocessing
+from pipelines.steps.combined_features import CombinedFeatures
+from pipelines.steps.encoders import FrequencyEncoder
 from pipelines.steps.selection import CorrelationFilter
-from pipelines.weights import relative_weights
 
-_CONSTANT_KEEPER = '''class ConstantKeeper(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Leaves columns as they are, but a column that is constant in training becomes 0."""
-
-    def fit(self, X, y=None):
-        self.factor_ = 1.0 * (np.fmin.reduce(np.asarray(X), axis=0) < np.fmax.reduce(np.asarray(X), axis=0))
-        return self
-
-    def transform(self, X):
-        return np.asarray(X) * self.factor_
-'''
-_ROBUST_CLIP_SCALER = '''class RobustClipScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Centers on the median, scales by the interquartile range, and compresses outliers smoothly into (-3, 3)."""
-
-    def fit(self, X, y=None):
-        X = np.where(np.isnan(X).all(axis=0), 0.0, X)
-        low, self.center_, high = np.nanquantile(X, (0.25, 0.5, 0.75), axis=0)
-        spread = np.where(high > low, high - low, 0.5 * (np.nanmax(X, axis=0) - np.nanmin(X, axis=0)))
-        self.factor_ = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 0)
-        return self
-
-    def transform(self, X):
-        scaled = (np.asarray(X) - self.center_) * self.factor_
-        return scaled / np.sqrt(1.0 + (scaled / 3.0) ** 2)
-'''
-_VARIATION = '''def variation(X, y):
-    """Score columns by their standard deviation, as a share of their largest value."""
-    return X.std(axis=0) / np.maximum(np.abs(X).max(axis=0), 1e-30)
-'''
 _JOIN_PAIRS = '''def join_pairs(table):
     """Join the codes of pairs of category columns; see PAIRS."""
     texts = table.astype("string").fillna("missing")
@@ -87,15 +58,11 @@ def _function(step: Any, script: Script, categories: Sequence[str]) -> str:
 
 def category_codes(reader: Any, categories: Sequence[str], script: Script) -> str:
     """Return the code of the step that replaces the texts of categories by codes, for a fitted `TableReader`."""
-    script.source(CategoryCodes)
-    script.imports |= {"import numpy as np", "import pandas as pd"}
-    for name in ("BaseEstimator", "TransformerMixin"):
-        script.use("sklearn.base", name)
     readers = {column.positions[0]: column.reader for column in reader.columns_ if column.positions}
     orders = []
     for name, position in zip(categories, reader.categorical_, strict=True):
         levels = list(readers[position].levels)
-        usual = CategoryCodes([name], max_categories=len(levels)).fit(pd.DataFrame({name: levels}))
+        usual = parts.CategoryCodes([name], max_categories=len(levels)).fit(pd.DataFrame({name: levels}))
         if levels != list(usual.levels_[name]):
             orders.append(f"{quote(name)}: {script.value(levels)}")
     arguments = ["CATEGORIES"]
@@ -103,7 +70,7 @@ def category_codes(reader: Any, categories: Sequence[str], script: Script) -> st
         arguments.append(f"{{{', '.join(orders)}}}")
     if any(readers[position].grouped for position in reader.categorical_):
         arguments.append(f"max_categories={reader.max_categories}")
-    return call_code("CategoryCodes", arguments)
+    return call_code(script.copy(parts.CategoryCodes), arguments)
 
 
 def _code_encoder(step: Any, script: Script, categories: Sequence[str]) -> str:
@@ -126,10 +93,7 @@ def _target_encoder(step: Any, script: Script, categories: Sequence[str]) -> str
 
 
 def _frequency_encoder(step: Any, script: Script, categories: Sequence[str]) -> str:
-    script.source(FrequencyEncoder, find_levels)
-    script.use("sklearn.base", "OneToOneFeatureMixin")
-    _base_imports(script)
-    return "FrequencyEncoder()"
+    return f"{script.copy(FrequencyEncoder)}()"
 
 
 def _pairs(step: Any, script: Script, categories: Sequence[str]) -> str:
@@ -141,10 +105,7 @@ def _pairs(step: Any, script: Script, categories: Sequence[str]) -> str:
 
 
 def _constant_keeper(script: Script) -> str:
-    script.define("ConstantKeeper", _CONSTANT_KEEPER)
-    script.use("sklearn.base", "OneToOneFeatureMixin")
-    _base_imports(script)
-    return "ConstantKeeper()"
+    return f"{script.copy(parts.ConstantKeeper)}()"
 
 
 def _scaler(step: Any, script: Script, categories: Sequence[str]) -> list[str]:
@@ -157,56 +118,28 @@ def _standard(script: Script) -> list[str]:
 
 
 def _robust_clip(step: Any, script: Script, categories: Sequence[str]) -> str:
-    script.define("RobustClipScaler", _ROBUST_CLIP_SCALER)
-    script.use("sklearn.base", "OneToOneFeatureMixin")
-    _base_imports(script)
-    return "RobustClipScaler()"
+    return f"{script.copy(parts.RobustClipScaler)}()"
 
 
 def _offsets(step: Any, script: Script, categories: Sequence[str]) -> str:
-    script.source(preprocessing.offset_columns, preprocessing.OffsetRemover)
-    script.define("MAX_OFFSET", f"MAX_OFFSET = {preprocessing.MAX_OFFSET!r}\n")
-    script.use("sklearn.base", "OneToOneFeatureMixin")
-    _base_imports(script)
-    return "OffsetRemover()"
+    return f"{script.copy(preprocessing.OffsetRemover)}()"
 
 
 def _power(step: Any, script: Script, categories: Sequence[str]) -> str:
-    script.source(preprocessing.constant_columns, preprocessing.SafePowerTransformer)
-    script.use("sklearn.preprocessing", "PowerTransformer")
-    script.use("scipy", "sparse")
-    _base_imports(script)
-    return "SafePowerTransformer()"
+    return f"{script.copy(preprocessing.SafePowerTransformer)}()"
 
 
 def _arithmetic(step: Any, script: Script, categories: Sequence[str]) -> str:
-    script.source(generation.ArithmeticFeatures, generation.apply_operation, generation._bounds, generation._varies)
-    _base_imports(script)
-    script.imports |= {"from itertools import combinations, groupby", "from operator import itemgetter"}
-    for name in ("OPERATIONS", "MAX_COLUMNS_TO_COMBINE", "MAX_VALUE"):
-        script.define(name, f"{name} = {getattr(generation, name)!r}\n")
-    return call_code(
-        "ArithmeticFeatures",
-        [f"{name}={script.value(value)}" for name, value in step.get_params(deep=False).items()],
-    )
+    given = [f"{name}={script.value(value)}" for name, value in step.get_params(deep=False).items()]
+    return call_code(script.copy(generation.ArithmeticFeatures), given)
 
 
 def _combined(step: Any, script: Script, categories: Sequence[str]) -> str:
-    """Copy the modules that combine columns, and the functions of other modules that they call."""
-    for module in (screening, candidates, combined_features):
-        script.copy_module(module)
-    script.source(find_levels, relative_weights, preprocessing.column_quantiles)
-    script.define("LEAST_ROWS_OF_CLASS", f"LEAST_ROWS_OF_CLASS = {row_samples.LEAST_ROWS_OF_CLASS!r}\n")
-    script.source(row_samples.spread_classes, row_samples._code_classes, row_samples._count_wanted)
-    script.source(row_samples._find_lacking, row_samples._bring_forward, row_samples.places_in_class)
-    script.define("LARGEST", f"LARGEST = {LARGEST!r}\n")
-    for name in ("_DIVISORS", "_MAX_MEAN_COUNT", "_TOLERANCE"):
-        script.define(name, f"{name} = {getattr(weights, name)!r}\n")
-    _base_imports(script)
-    script.imports.add("from itertools import combinations")
     given = {"n_new": step.n_new, "classification": step.classification, "target_means": step.target_means}
     positions = ["range(len(CATEGORIES))"] if categories else []
-    return call_code("CombinedFeatures", [*positions, *(f"{name}={value!r}" for name, value in given.items())])
+    return call_code(
+        script.copy(CombinedFeatures), [*positions, *(f"{name}={value!r}" for name, value in given.items())]
+    )
 
 
 def _pca(step: Any, script: Script, categories: Sequence[str]) -> list[str]:
@@ -223,10 +156,10 @@ def _nystroem(step: Any, script: Script, categories: Sequence[str]) -> str:
 
 
 def _agglomeration(step: Any, script: Script, categories: Sequence[str]) -> list[str]:
-    parts = _standard(script)
+    before = _standard(script)
     if hasattr(step, "groups_"):
-        parts.append(script.call("sklearn.cluster", "FeatureAgglomeration", n_clusters=step.groups_.n_clusters))
-    return [*parts, _clip(LARGEST, script)]
+        before.append(script.call("sklearn.cluster", "FeatureAgglomeration", n_clusters=step.groups_.n_clusters))
+    return [*before, _clip(LARGEST, script)]
 
 
 def _selector(step: Any, script: Script, categories: Sequence[str]) -> str:
@@ -243,30 +176,18 @@ def _selector(step: Any, script: Script, categories: Sequence[str]) -> str:
     task = "classif" if step.classification else "regression"
     score = {"f_test": f"f_{task}", "mutual_info": f"mutual_info_{task}", "variance": "variation"}[step.score]
     if step.score == "variance":
-        script.define("variation", _VARIATION)
-        script.imports.add("import numpy as np")
+        script.copy(parts.variation)
     else:
         script.use("sklearn.feature_selection", score)
     return script.call("sklearn.feature_selection", "SelectKBest", score, k=kept)
 
 
 def _correlation(step: Any, script: Script, categories: Sequence[str]) -> str:
-    script.source(CorrelationFilter)
-    _base_imports(script)
-    script.use("sklearn.feature_selection", "SelectorMixin")
-    script.define("MAX_ROWS", "MAX_ROWS = 5_000\n")
-    return f"CorrelationFilter({float(step.threshold)!r})"
+    return f"{script.copy(CorrelationFilter)}({float(step.threshold)!r})"
 
 
 def _one_hot(step: Any, script: Script, categories: Sequence[str]) -> str:
     return script.plain(step, min_frequency=None if step.min_frequency == 1 else step.min_frequency)
-
-
-def _base_imports(script: Script) -> None:
-    script.imports.add("import numpy as np")
-    for name in ("BaseEstimator", "TransformerMixin"):
-        script.use("sklearn.base", name)
-    script.use("sklearn.utils.validation", "check_is_fitted")
 
 
 _CONVERTERS: dict[str, Callable[[Any, Script, Sequence[str]], str | list[str]]] = {

@@ -52,14 +52,6 @@ _READ_LABELS = """            # Once more, because the texts NA and None may be 
             labels = pd.read_csv(path, **options)
             table[labels.columns] = labels
 """
-CHECK_DECIMAL = '''def check_decimal(column):
-    """End the script if commas in a column of numbers may be decimal marks, which were not read as such."""
-    if pd.api.types.is_numeric_dtype(column):
-        return
-    if column.astype("string").str.contains(r"^\\s*[-+]?\\d*,\\d+(?:[eE][-+]?\\d+)?\\s*$").any():
-        advice = "use --decimal , if it is a decimal mark; delete it if it separates thousands"
-        raise SystemExit(f"column '{column.name}' has numbers with a comma: {advice}")
-'''
 READ_VALUES = '''def read_target(column):
     """Return a target as numbers; end the script if a cell holds no finite number, as the search refuses it."""
     check_decimal(column)

@@ -352,6 +352,7 @@ LATER_CELLS = [
     pd.Series([True, None, False], dtype="boolean"),
     pd.Series([1, 2.5, None], dtype=object),
     pd.Series([Decimal(7), Decimal("2.5"), None], dtype=object),
+    pd.Series([Decimal("7.00"), Decimal("1e3"), 1e16, 10**20], dtype=object),
     pd.Series([True, False, None], dtype=object),
     pd.Series([True, "2", 2.5, np.float32(2), np.True_, 10**18, NOON, None], dtype=object),
     pd.Series(["1", "2.5", "-4", "1e3", "n/a", "", " ", "x", None]),

@@ -1,0 +1,96 @@
+"""The source code of functions and classes of this project, with everything of the project that it uses."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+
+OWN_PACKAGES = ("automl", "pipelines")
+
+
+@dataclass(frozen=True)
+class Source:
+    """The code of some definitions, in an order in which each comes after those that it uses.
+
+    Attributes
+    ----------
+    definitions : dict of str to str
+        Code of functions, classes and constants, by name.
+    imports : set of str
+        Import statements of other libraries.
+    """
+
+    definitions: dict[str, str]
+    imports: set[str]
+
+
+@dataclass(frozen=True)
+class _Module:
+    """The top level of a module: code and names that it uses for each definition, and the origin of imported names."""
+
+    definitions: dict[str, tuple[str, tuple[str, ...]]]
+    imports: dict[str, tuple[str, str]]
+
+
+def find_source(module: str, name: str, known: Collection[str] = ()) -> Source:
+    """Return the code of a definition of a module, and of all definitions of this project that it uses.
+
+    Parameters
+    ----------
+    known : collection of str
+        Names of definitions that are not needed, with what only they use.
+    """
+    found = Source({}, set())
+    _collect(module, name, {*known}, found)
+    return found
+
+
+def _collect(module: str, name: str, visited: set[str], found: Source) -> None:
+    own = _read_module(module)
+    if name in own.definitions and name not in visited:
+        visited.add(name)
+        code, used = own.definitions[name]
+        for other in used:
+            _collect(module, other, visited, found)
+        found.definitions[name] = code
+    elif name in own.imports:
+        origin, imported = own.imports[name]
+        if origin.split(".")[0] in OWN_PACKAGES:
+            _collect(origin, imported, visited, found)
+        else:
+            plain = f"import {origin}" if origin == name else f"import {origin} as {name}"
+            found.imports.add(f"from {origin} import {imported}" if imported else plain)
+
+
+@cache
+def _read_module(module: str) -> _Module:
+    text = inspect.getsource(import_module(module))
+    lines, found = text.split("\n"), _Module({}, {})
+    for node in ast.parse(text).body:
+        names, first = [], node.lineno
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            names, first = [node.name], min([first, *(decorator.lineno for decorator in node.decorator_list)])
+        elif isinstance(node, ast.Assign):
+            names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+        elif isinstance(node, ast.Import):
+            found.imports.update({alias.asname or alias.name: (alias.name, "") for alias in node.names})
+        elif isinstance(node, ast.ImportFrom):
+            found.imports.update({alias.name: (str(node.module), alias.name) for alias in node.names})
+        code = "\n".join(lines[first - 1 : node.end_lineno]) + "\n"
+        found.definitions.update({name: (code, tuple(dict.fromkeys(_used_names(node)))) for name in names})
+    return found
+
+
+def _used_names(node: ast.AST) -> Iterator[str]:
+    """Yield the names that code uses when it runs, unlike those of annotations."""
+    if isinstance(node, ast.Name):
+        yield node.id
+    for field, value in ast.iter_fields(node):
+        if field not in ("annotation", "returns"):
+            for child in value if isinstance(value, list) else [value]:
+                if isinstance(child, ast.AST):
+                    yield from _used_names(child)
