@@ -9,6 +9,26 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 
+def _places(y: NDArray[Any], labels: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[Any]]:
+    """Return the places of the values of a target among the labels, and the labels that predictions will have.
+
+    Estimators of scikit-learn that hold a classifier, such as `VotingClassifier`, fit it on the places of the sorted
+    labels. Such a classifier then predicts places.
+
+    Raises
+    ------
+    ValueError
+        If the target holds a value that is neither a label nor, as all its values, a place.
+    """
+    labels, places = np.asarray(labels), np.arange(len(labels))
+    values = set(y.tolist())
+    if not (new := sorted(values - set(labels.tolist()), key=str)):
+        return np.searchsorted(labels, y), labels
+    if values <= set(places.tolist()):
+        return y.astype(np.intp), places
+    raise ValueError(f"y holds {new[0]!r}, which is none of the classes {labels.tolist()}")
+
+
 class LabelDecoder(ClassifierMixin, BaseEstimator):
     """A fitted classifier of class codes that predicts the labels of the user.
 
@@ -25,19 +45,12 @@ class LabelDecoder(ClassifierMixin, BaseEstimator):
 
     @property
     def classes_(self) -> NDArray[Any]:
-        return np.asarray(self.labels)[np.asarray(self.classifier.classes_, dtype=np.intp)]
+        labels = getattr(self, "labels_", self.labels)
+        return np.asarray(labels)[np.asarray(self.classifier.classes_, dtype=np.intp)]
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> LabelDecoder:
-        """Fit the classifier again, on labels.
-
-        Raises
-        ------
-        ValueError
-            If `y` holds a label that is not in `labels`.
-        """
-        if new := sorted(set(np.asarray(y).tolist()) - set(np.asarray(self.labels).tolist()), key=str):
-            raise ValueError(f"y holds {new[0]!r}, which is none of the classes {np.asarray(self.labels).tolist()}")
-        codes = np.searchsorted(self.labels, y)
+        """Fit the classifier again, on labels or on their places."""
+        codes, self.labels_ = _places(np.asarray(y), self.labels)
         if sample_weight is None:
             self.classifier.fit(X, codes)
         else:
@@ -73,33 +86,24 @@ class TargetsDecoder(ClassifierMixin, BaseEstimator):
 
     @property
     def classes_(self) -> list[NDArray[Any]]:
-        return list(self.labels)
+        return list(getattr(self, "labels_", self.labels))
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> TargetsDecoder:
-        """Fit the classifier again, on labels of shape (n_samples, n_targets).
-
-        Raises
-        ------
-        ValueError
-            If `y` holds a label that is not in `labels`.
-        """
-        columns = np.asarray(y).T
-        for column, labels in zip(columns, self.labels, strict=True):
-            if new := sorted(set(column.tolist()) - set(np.asarray(labels).tolist()), key=str):
-                raise ValueError(f"y holds {new[0]!r}, which is none of the classes {np.asarray(labels).tolist()}")
-        codes = np.column_stack([np.searchsorted(labels, y) for y, labels in zip(columns, self.labels, strict=True)])
-        self.classifier.fit(X, codes, sample_weight=sample_weight)
+        """Fit the classifier again, on labels of shape (n_samples, n_targets), or on their places."""
+        each = [_places(column, labels) for column, labels in zip(np.asarray(y).T, self.labels, strict=True)]
+        self.labels_ = [labels for _, labels in each]
+        self.classifier.fit(X, np.column_stack([codes for codes, _ in each]), sample_weight=sample_weight)
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return labels of shape (n_samples, n_targets)."""
         each = [p.argmax(axis=1) for p in self.predict_proba(X)]
-        return np.column_stack([labels[codes] for labels, codes in zip(self.labels, each, strict=True)])
+        return np.column_stack([labels[codes] for labels, codes in zip(self.classes_, each, strict=True)])
 
     def predict_proba(self, X: Any) -> list[NDArray[Any]]:
         """Return the probabilities of the classes of each target."""
         p = np.asarray(self.classifier.predict_proba(X))
-        return np.split(p, np.cumsum([len(labels) for labels in self.labels])[:-1], axis=1)
+        return np.split(p, np.cumsum([len(labels) for labels in self.classes_])[:-1], axis=1)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self.classifier, "classes_")

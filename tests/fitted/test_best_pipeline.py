@@ -1,4 +1,4 @@
-"""The best pipeline shows its configuration as long as the configuration is true."""
+"""The best pipeline shows its configuration as long as the configuration is true, and works inside scikit-learn."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from functools import cache
 import numpy as np
 import pytest
 from sklearn import clone
-from sklearn.ensemble import VotingRegressor
-from sklearn.model_selection import GridSearchCV
+from sklearn.ensemble import StackingClassifier, VotingClassifier, VotingRegressor
+from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVR
@@ -70,13 +70,30 @@ def test_the_text_of_an_outer_estimator_holds_no_configuration(outer):
     assert "onfiguration" not in text
 
 
+def labels_of(n_targets):
+    return np.where(X[:, :n_targets] > 0, "yes", "no").squeeze()
+
+
+@cache
+def of_labels(n_targets):
+    model = AutoMLClassifier(**FAST | {"max_trials": 1, "include": ["decision_tree"]})
+    return model.fit(X, labels_of(n_targets)).best_pipeline_
+
+
+def test_estimators_that_encode_labels_can_hold_the_best_pipeline_of_a_classifier():
+    labels = labels_of(1)
+    for outer in (VotingClassifier, StackingClassifier):
+        assert set(outer([("best", of_labels(1))]).fit(X, labels).predict(X)) <= {"no", "yes"}
+    assert cross_val_predict(of_labels(1), X, labels, cv=2, method="predict_proba").shape == (60, 2)
+    each = cross_val_predict(of_labels(2), X, labels_of(2), cv=2, method="predict_proba")
+    assert [p.shape for p in each] == [(60, 2), (60, 2)]
+    places = clone(of_labels(1)).fit(X, (labels == "yes").astype(int))
+    assert set(storage.load(storage.dump(places), TRUSTED).predict(X)) == {0, 1}
+
+
 @pytest.mark.parametrize("n_targets", [0, 1, 2])
 def test_a_best_pipeline_can_be_saved_and_loaded(tmp_path, n_targets):
-    pipeline = fitted()
-    if n_targets:
-        labels = np.where(X[:, :n_targets] > 0, "yes", "no").squeeze()
-        model = AutoMLClassifier(**FAST | {"max_trials": 1, "include": ["decision_tree"]}).fit(X, labels)
-        pipeline = model.best_pipeline_
+    pipeline = of_labels(n_targets) if n_targets else fitted()
     save(pipeline, tmp_path / "model")
     for again in (load(tmp_path / "model"), storage.load(storage.dump(pipeline), TRUSTED)):
         assert again.predict(X).tolist() == pipeline.predict(X).tolist()
