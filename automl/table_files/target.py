@@ -80,7 +80,7 @@ def _target_names(given: Sequence[str], columns: Sequence[object]) -> list[str]:
 
     Examples
     --------
-    >>> target_names(["a,b", "c"], ["a", "b", "c"]), target_names(["a,b"], ["a,b", "c"])
+    >>> _target_names(["a,b", "c"], ["a", "b", "c"]), _target_names(["a,b"], ["a,b", "c"])
     (['a', 'b', 'c'], ['a,b'])
     """
     known = {str(column) for column in columns}

@@ -40,7 +40,7 @@ def folder(tmp_path_factory):
         ("automl.base.refit", ["refit", "model", "--train", "table.csv", "--target", "price", "--out", "new"], UNSAVED),
         ("automl.retune.methods.retune", ["retune", "model", "table.csv", "--out", "new"], UNSAVED),
         ("automl.base.BaseAutoML._predict", ["predict", "model", "table.csv", "--out", "new.csv"], PLAIN),
-        ("automl.base.BaseAutoML._predict", ["score", "model", "table.csv"], PLAIN),
+        ("automl.base.BaseAutoML._read_and_predict", ["score", "model", "table.csv"], PLAIN),
     ],
 )  # fmt: skip
 def test_ctrl_c_is_one_line(call, folder, monkeypatch, place, words, line):
