@@ -127,7 +127,7 @@ def test_a_quantity_in_parquet_is_fitted_without_messages_with_verbose_0(tmp_pat
         (["fit", "train.csv", "--target", "target", "--include", "random_forrest"], "random_forest"),
         (["fit", "train.csv", "--target", "target", "--include", "extra_tree", "--include", "sgd"], "extra_trees"),
         (["fit", "train.csv", "--target", "target", "--out", "."], "not a saved model"),
-        (["fit", "train.csv", "--target", "target", "--task", "regression"], "use --task classification"),
+        (["fit", "train.csv", "--target", "target", "--task", "regression"], "use --task classification for labels"),
         (["fit", "train.docx", "--target", "target"], "does not say its format"),
         (["fit", "empty.csv", "--target", "target"], "'empty.csv' cannot be read as csv"),
         (["fit", "text.parquet", "--target", "target"], "'text.parquet' cannot be read as parquet"),
@@ -280,4 +280,4 @@ def test_options_name_the_kinds_of_columns(tmp_path, call):
     code, _, err = call(*fit, "--drop", "a", "--text", "a")
     assert (code, "another option names this column" in err) == (2, True)
     code, _, err = call(*fit, "--drop", "cod")
-    assert (code, "it has 'code'" in err) == (2, True)
+    assert (code, "--drop: '" in err and "has no feature 'cod'; it has 'code'" in err) == (2, True)
