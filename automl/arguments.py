@@ -41,6 +41,7 @@ from pipelines.table.column_types import KINDS
 _MAX_SEED = 2**32 - 1  # the largest seed that NumPy accepts
 _Self = TypeVar("_Self")
 _P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 # What other AutoML libraries and scikit-learn call a parameter, and what to use here.
 _ELSEWHERE = {
@@ -65,6 +66,22 @@ _ABOUT_CLASSES = {  # what only a classifier has
     **dict.fromkeys(("positive_label", "positive_class", "pos_label"), "positive_label"),
     "class_weight": "scoring='balanced_accuracy', or sample_weight of fit",
 }
+# What other libraries call an argument of fit, and what to use here.
+_FIT_ELSEWHERE = {
+    **dict.fromkeys(
+        ("label", "target", "train_data", "training_frame", "dataframe", "data", "X_train", "y_train"),
+        "fit(X, y), where X is the table of features and y is the target",
+    ),
+    **dict.fromkeys(
+        ("tuning_data", "validation_data", "validation_frame", "eval_set", "X_valid", "y_valid"), "X_val and y_val"
+    ),
+    **dict.fromkeys(("weight", "weights", "weights_column", "sample_weight_column"), "sample_weight"),
+    **dict.fromkeys(("group", "fold_column", "fold_groups"), "groups"),
+    **dict.fromkeys(
+        ("cat_features", "categorical_features", "categorical_feature", "feat_type"),
+        "columns={...: 'category'} of the estimator",
+    ),
+}
 
 
 def suggest_parameters(
@@ -77,13 +94,41 @@ def suggest_parameters(
     def suggesting(self: _Self, /, *args: _P.args, **kwargs: _P.kwargs) -> None:
         for name in kwargs:
             if name not in known:
-                hint = _hint(name, known)
-                raise TypeError(
-                    f"{init.__qualname__}() got an unexpected keyword argument {name!r}{'; ' if hint else ''}{hint}"
-                )
+                raise _unknown(init.__qualname__, name, _hint(name, known))
         init(self, *args, **kwargs)
 
     return suggesting
+
+
+def suggest_fit_arguments(fit: Callable[Concatenate[_Self, _P], _R]) -> Callable[Concatenate[_Self, _P], _R]:
+    """Let the error about an unknown argument of `fit` name the right one, or the parameter of the estimator."""
+    known = signature(fit).parameters
+
+    @wraps(fit)
+    def suggesting(self: _Self, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        for name in kwargs:
+            if name not in known:
+                raise _unknown(f"{type(self).__name__}.fit", name, _hint_of_fit(name, known, type(self)))
+        return fit(self, *args, **kwargs)
+
+    return suggesting
+
+
+def _unknown(function: str, name: str, hint: str) -> TypeError:
+    return TypeError(f"{function}() got an unexpected keyword argument {name!r}{'; ' if hint else ''}{hint}")
+
+
+def _hint_of_fit(name: str, known: Collection[str], estimator: type) -> str:
+    """Say what to use in place of an unknown argument of `fit`; an empty text if that is unclear."""
+    parameters = signature(estimator).parameters
+    if name in parameters:
+        return f"it is a parameter of the estimator: {estimator.__name__}({name}=...)"
+    if name in _FIT_ELSEWHERE:
+        return f"use {_FIT_ELSEWHERE[name]}"
+    if hint := did_you_mean(name, known):
+        return hint
+    hint = _hint(name, parameters)
+    return f"among the parameters of {estimator.__name__}, {hint}" if hint else ""
 
 
 def _hint(name: str, known: Collection[str]) -> str:

@@ -18,7 +18,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from automl import persistence
-from automl.arguments import check_arguments
+from automl.arguments import check_arguments, suggest_fit_arguments
 from automl.continuation import Continuation
 from automl.drift.methods import DriftCheck
 from automl.ensemble.slimming import reading_milliseconds
@@ -84,6 +84,7 @@ class BaseAutoML(
             if name != "self":
                 setattr(self, name, value)
 
+    @suggest_fit_arguments
     @with_callbacks  # type: ignore[untyped-decorator]
     def fit(
         self,

@@ -111,6 +111,23 @@ def test_the_error_about_a_parameter_for_classes_suits_the_estimator(estimator, 
     assert str(error.value).endswith(f"got an unexpected keyword argument '{name}'; {hint}")
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("time_budget", "it is a parameter of the estimator: AutoMLClassifier(time_budget=...)"),
+        ("time_limit", "among the parameters of AutoMLClassifier, use time_budget"),
+        ("label", "use fit(X, y), where X is the table of features and y is the target"),
+        ("tuning_data", "use X_val and y_val"),
+        ("sample_weights", "did you mean 'sample_weight' or 'sample_weight_val'?"),
+        ("categorical_features", "use columns={...: 'category'} of the estimator"),
+    ],
+)
+def test_the_error_about_an_unknown_argument_of_fit_names_the_right_one(name, hint):
+    with pytest.raises(TypeError) as error:
+        AutoMLClassifier().fit([[1], [2]], **{name: 1})
+    assert str(error.value) == f"AutoMLClassifier.fit() got an unexpected keyword argument '{name}'; {hint}"
+
+
 def test_a_subclass_of_a_user_may_have_parameters_of_its_own():
     class Rounded(AutoMLRegressor):
         def __init__(self, *, digits=1, time_budget=5, quantiles=None):
