@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
@@ -178,13 +179,11 @@ def results(
 ) -> None:
     """Write summary.csv and summary.parquet, also while jobs still run, and print the summary."""
     from automl.jobs.batch import write_results
-    from automl.table_files.writing import standard_output
 
     with _open_to_read(place, batch) as (queue, known):
         summary = write_results(queue, known)
     if as_csv:
-        with standard_output() as shown:
-            summary.to_csv(shown, index=False)
+        summary.to_csv(sys.stdout, index=False)
     else:
         _show(summary, ["job", "state", "metric", "expected_score", "test_score", "search_score", "seconds"])
         typer.echo(f"automl: the summary and the folders of the jobs are in '{known.results}'", err=True)

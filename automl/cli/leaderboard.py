@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,7 +70,6 @@ def leaderboard(
 ) -> None:
     """Show the expected score of a saved model, and the configurations that its search has tried, the best first."""
     from automl.expected_score import known_estimate
-    from automl.table_files.writing import standard_output
 
     options = file_options(encoding, separator, decimal, sheet, test)
     if test is None:
@@ -80,8 +80,7 @@ def leaderboard(
         if test is not None:
             board, tested = _with_test(estimator, test, target, options)
     if csv:
-        with standard_output() as shown:
-            board.to_csv(shown, index=False)
+        board.to_csv(sys.stdout, index=False)
         return
     known_estimate(estimator)  # a model that was fitted in a short time may not have it yet
     typer.echo(render(estimator, board, rows, tested))

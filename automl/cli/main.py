@@ -33,7 +33,7 @@ from automl.cli.score import score
 from automl.cli.serve import package, serve
 from automl.cli.slim import slim
 from automl.cli.stop import stop
-from automl.cli.support import one_line_if_interrupted
+from automl.cli.support import clear_errors_of_standard_output, one_line_if_interrupted
 from automl.cli.watch import watch
 from automl.errors import AutoMLError
 from automl.progress.wording import WORDING
@@ -52,7 +52,9 @@ class _Commands(TyperGroup):
         """Run the command that the arguments name."""
         with one_line_if_interrupted():
             try:
-                return super().invoke(ctx)
+                result = super().invoke(ctx)
+                sys.stdout.flush()  # while an error of it can still become a clear one
+                return result
             except Exception as error:  # typer does not export the class of the error about an option
                 suggest_option(error)
                 raise
@@ -140,7 +142,8 @@ def main() -> None:
     """Run the command line. An error that the user can fix is one line on standard error, with exit code 2."""
     before = WORDING.set(WORDING.get())
     try:
-        app(prog_name="automl")
+        with clear_errors_of_standard_output():
+            app(prog_name="automl")
     except (AutoMLError, MissingLibraryError) as error:
         typer.echo(f"automl: {' '.join(WORDING.get()(str(error)).split())}", err=True)
         sys.exit(2)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import math
 import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, cast
 
 import typer
 
@@ -354,6 +355,59 @@ def messages_on_stderr(verbose: int) -> Iterator[None]:
         finally:
             logger.removeHandler(handler)
             logger.setLevel(level)
+
+
+class _StandardOutput:
+    """Standard output whose errors are clear ones, but for that of a closed pipe, which typer handles."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+        self.has_failed = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write a text; return the number of its characters."""
+        with self._clear_errors():
+            return self._stream.write(text)
+
+    def flush(self) -> None:
+        """Write what the buffer holds."""
+        with self._clear_errors():
+            self._stream.flush()
+
+    @contextmanager
+    def _clear_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise
+            self.has_failed = True
+            raise InvalidInputError(f"standard output cannot be written: {error.strerror or error}") from error
+
+
+@contextmanager
+def clear_errors_of_standard_output() -> Iterator[None]:
+    """Let an error of the system in writing to standard output be an `InvalidInputError` that says so.
+
+    Only the stream is wrapped: an error of the system in the work of a command stays what it is, and no command has to
+    do anything about the errors of what it prints, whether by typer, rich or pandas.
+    """
+    before = sys.stdout
+    with open(os.devnull) as closed:  # takes no text: it stands for standard output that was closed before the start
+        wrapped = _StandardOutput(before or closed)
+        shown = cast(TextIO, wrapped)
+        sys.stdout = shown
+        try:
+            yield
+        finally:
+            if sys.stdout is shown:  # typer puts a stream of its own there after a closed pipe
+                sys.stdout = before
+            if wrapped.has_failed:  # or the end of Python would write the rest of the buffer, and fail again
+                with suppress(OSError), open(os.devnull, "w") as nowhere:
+                    os.dup2(nowhere.fileno(), wrapped.fileno())
 
 
 @contextmanager

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self, TextIO
+from typing import IO, TYPE_CHECKING, Any, Self
 
 import pandas as pd
 
@@ -74,8 +72,7 @@ def open_writer(path: Path | None, source: Path | None = None) -> Iterator[Table
             if path is None and not isinstance(target, Path):
                 with _clear_errors(problem):
                     target.seek(0)
-                with standard_output() as shown:
-                    shutil.copyfileobj(target, shown)
+                shutil.copyfileobj(target, sys.stdout)
         except BaseException:
             with suppress(OSError):  # a full disk is one also when the file is closed, which must not hide the error
                 stack.__exit__(*sys.exc_info())
@@ -99,22 +96,6 @@ def _clear_errors(problem: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise InvalidInputError(f"{problem}: {error.strerror or error}") from error
-
-
-@contextmanager
-def standard_output() -> Iterator[TextIO]:
-    """Yield standard output to write to; an error is one clear error, but for a closed pipe, which typer handles."""
-    try:
-        yield sys.stdout
-        sys.stdout.flush()
-    except OSError as error:
-        if error.errno == errno.EPIPE:
-            raise
-        with suppress(OSError):  # or the end of Python would write the rest of the buffer, and fail again
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise InvalidInputError(
-            f"direct standard output to another place, because it cannot be written: {error.strerror or error}"
-        ) from error
 
 
 def check_output(path: Path) -> None:

@@ -243,17 +243,6 @@ def test_a_full_folder_of_temporary_files_is_one_clear_error(places, call, monke
     assert "--out" in err
 
 
-@HAS_FULL
-@pytest.mark.parametrize("words", [["predict", "model", "new.csv"], ["leaderboard", "model", "--csv"]])
-def test_a_standard_output_that_cannot_be_written_is_one_clear_error(places, call, monkeypatch, words):
-    monkeypatch.chdir(places[0])
-    with open("/dev/full", "w") as full:
-        monkeypatch.setattr(sys, "stdout", full)
-        code, _, err = call(*words)  # and the end of the block writes nothing more, or it would fail
-    message = "direct standard output to another place, because it cannot be written: No space left on device"
-    assert (code, err) == (2, f"automl: {message}\n")
-
-
 def test_a_closed_pipe_at_standard_output_ends_the_command_without_a_message(places, call, monkeypatch):
     end, start = os.pipe()
     os.close(end)
