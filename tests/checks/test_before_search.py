@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 
 import numpy as np
@@ -14,8 +13,30 @@ from sklearn.model_selection import TimeSeriesSplit
 
 from automl.checks.data_checks import DataChecks
 from automl.checks.equal_rows import count_equal, number_equal_rows
+from automl.task import metric_domain
 from automl.task.prepare import TrainingData, prepare
 from automl.task.settings import TaskSettings
+
+
+class Clock:
+    """A clock on which only `sleep` takes time."""
+
+    def __init__(self):
+        self._now = 0.0
+
+    def perf_counter(self):
+        return self._now
+
+    def sleep(self, seconds):
+        self._now += seconds
+
+
+CLOCK = Clock()
+
+
+@pytest.fixture(autouse=True)
+def _scorers_are_as_fast_as_the_tests_say(monkeypatch):
+    monkeypatch.setattr(metric_domain, "time", CLOCK)  # or the load of the machine would make each scorer slow
 
 
 def find(X, y, classification=True, groups=None, weight=None, **arguments):
@@ -370,7 +391,7 @@ def test_a_scorer_of_several_targets_with_the_wrong_sign_gives_a_warning(functio
         y = np.where(np.column_stack([y[:, 0] > 1, np.arange(n) % (n // 4) == 5]), "yes", "no")
 
     def loss(y, predicted, sample_weight=None):
-        time.sleep(seconds * len(y))
+        CLOCK.sleep(seconds * len(y))
         return function(y, predicted)
 
     response = "predict_proba" if function is cost_of_probabilities else "predict"
@@ -382,7 +403,7 @@ def test_a_scorer_of_several_targets_with_the_wrong_sign_gives_a_warning(functio
 
 def slow_cost(y, predicted):
     """Return the cost after two microseconds for each row."""
-    time.sleep(2e-6 * len(y))
+    CLOCK.sleep(2e-6 * len(y))
     return cost(y, predicted)
 
 
@@ -394,6 +415,15 @@ def test_a_scorer_with_the_wrong_sign_that_is_slow_on_a_large_table_gives_a_warn
     assert by_code(X, y, classification=classification, scoring=make_scorer(slow_cost))["scorer_sign"]
     right = make_scorer(slow_cost, greater_is_better=False)
     assert "scorer_sign" not in by_code(X, y, classification=classification, scoring=right)
+
+
+def test_a_scorer_with_the_wrong_sign_that_is_slow_on_few_rows_is_left_alone():
+    def loss(y, predicted):
+        CLOCK.sleep(1.0)
+        return cost(y, predicted)
+
+    X, y = make_table()
+    assert find(X, y, scoring=make_scorer(loss)) == ([], [])
 
 
 @pytest.mark.parametrize("scoring", [make_scorer(cost, greater_is_better=False), make_scorer(negative_cost)])
