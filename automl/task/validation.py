@@ -124,12 +124,24 @@ def warn_of_other_order(name: str, values: Any, X: Any, table: str = "X") -> Non
     labels, own = getattr(X, "index", None), getattr(values, "index", None)
     if not (isinstance(labels, pd.Index) and isinstance(own, pd.Index)) or len(own) != len(labels):
         return
-    if own.equals(labels) or not (own.is_unique and labels.is_unique and own.isin(labels).all()):
+    if (own.dtype == labels.dtype and own.equals(labels)) or not _is_reordered(own.tolist(), labels.tolist()):
         return
     warn_user(
         f"the index of {name} holds the labels of {table} in another order, but rows are matched by position; pass "
         f"{name}.loc[{table}.index] if the labels say which rows belong together, otherwise {name}.to_numpy()"
     )
+
+
+def _is_reordered(own: list[Any], labels: list[Any]) -> bool:
+    """Return whether two lists hold the same different labels in another order.
+
+    Labels are compared as objects of Python, because methods of an index raise errors for some pairs of types, and
+    take equal numbers of NumPy, of pandas and of PyArrow, or equal times of two zones, for different ones.
+    """
+    try:
+        return own != labels and len(set(own)) == len(own) and set(own) == set(labels)
+    except (TypeError, ValueError):  # labels that have no hash, or whose comparison is neither true nor false
+        return False
 
 
 def check_metric(metric: Metric, y: Array, n_classes: int, sample_weight: Array | None) -> None:

@@ -30,6 +30,7 @@ from automl.task.validation import (
     check_scoring_classes,
     check_target,
     table_errors,
+    warn_of_other_order,
 )
 from automl.task.validation_rows import join_targets
 from pipelines.table.reader import TableReader
@@ -481,6 +482,34 @@ def test_values_without_the_labels_of_the_table_give_no_warning(index, recwarn):
     X = pd.DataFrame({"x": range(8)}, index=list("abcdefgh"))
     prepare(TrainingData(X, pd.Series([0, 1] * 4, index=index)), classification=True)
     assert not recwarn.list
+
+
+_DAYS = pd.date_range("2024-01-01", periods=8, tz="UTC")
+_PAIRS = pd.MultiIndex.from_product([list("abcd"), [0, 1]])
+
+
+@pytest.mark.parametrize(
+    ("of_table", "of_values"),
+    [
+        (pd.RangeIndex(8), pd.Index(range(8), dtype="Int64")),  # the same labels, in another type
+        (_DAYS, _DAYS.tz_convert("Asia/Tokyo")),
+        (pd.RangeIndex(8), _PAIRS),  # methods of pandas raise errors for these
+        (_PAIRS, pd.MultiIndex.from_arrays([range(8)])),
+        (pd.Index(list("abcdefgh")), _PAIRS),
+        (pd.Index([[i] for i in range(8)]), pd.CategoricalIndex(list("abcdefgh"))),
+        (_DAYS, pd.Index(_DAYS.date)),  # these give a warning about a future version of pandas
+    ],
+)
+def test_an_index_of_another_type_gives_neither_a_warning_nor_an_error(of_table, of_values, recwarn):
+    for labels, own in ((of_table, of_values), (of_values, of_table)):
+        warn_of_other_order("y", pd.Series(range(8), index=own), pd.DataFrame({"x": range(8)}, index=labels))
+    assert not recwarn.list
+
+
+def test_labels_in_another_order_are_found_in_an_index_of_another_type():
+    X, own = pd.DataFrame({"x": range(8)}), pd.Index(range(7, -1, -1), dtype="Int64")
+    with pytest.warns(UserWarning, match="the index of y holds the labels of X in another order"):
+        warn_of_other_order("y", pd.Series(range(8), index=own), X)
 
 
 def test_an_error_of_the_reader_becomes_an_error_of_this_package():
