@@ -118,7 +118,7 @@ class Advice:
     >>> from sklearn.datasets import load_iris
     >>> import automl
     >>> X, y = load_iris(return_X_y=True)
-    >>> automl.advise(X, y, time_budget=10).n_folds
+    >>> automl.advise(X, y, time_budget=2).n_folds
     8
     """
 
@@ -151,7 +151,7 @@ class Advice:
         >>> from sklearn.datasets import load_iris
         >>> import automl
         >>> X, y = load_iris(return_X_y=True)
-        >>> automl.advise(X, y, time_budget=10).to_dict()["kinds"]
+        >>> automl.advise(X, y, time_budget=2).to_dict()["kinds"]
         {'number': 4}
         """
         return asdict(replace(self, kinds=dict(self.kinds), target=dict(self.target)))
@@ -171,7 +171,7 @@ class Advice:
         >>> from sklearn.datasets import load_iris
         >>> import automl
         >>> X, y = load_iris(return_X_y=True)
-        >>> "configurations" in automl.advise(X, y, time_budget=10).conclusion
+        >>> "configurations" in automl.advise(X, y, time_budget=2).conclusion
         True
         """
         first, *longer = self.budgets

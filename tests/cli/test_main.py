@@ -77,6 +77,7 @@ def test_fit_shows_the_leaderboard_and_where_the_model_is_saved(cancer):
     assert len(automl.load(folder / "model").leaderboard_) == len(rows) == 2
 
 
+@pytest.mark.slow
 def test_predictions_go_to_standard_output_as_csv(cancer):
     folder, _ = cancer
     done = run("predict", "model", "test.csv", cwd=folder)

@@ -333,6 +333,7 @@ def test_sample_weights_reach_models_scores_and_ensemble():
         assert clf.leaderboard_["score"].max() > 0.9
 
 
+@pytest.mark.slow
 def test_any_scorer_is_optimized_and_shown_with_its_sign_in_scikit_learn():
     X_train, _, y_train, _ = _cancer()
 

@@ -259,6 +259,7 @@ def test_a_program_with_many_open_files_can_start_processes(tmp_path):
 
 
 @pytest.mark.parametrize("free", [3, *(pytest.param(n, marks=pytest.mark.slow) for n in (0, 20))])
+@pytest.mark.slow
 def test_a_fit_with_few_free_descriptors_works_or_says_how_to_get_more(tmp_path, free):
     body = f"""
     import os, resource

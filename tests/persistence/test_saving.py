@@ -142,6 +142,7 @@ save(LogisticRegression(), out / "model")
 """
 
 
+@pytest.mark.slow
 def test_a_mount_point_is_refused_before_a_model_is_written(tmp_path):
     alone = ["unshare", "-rm"]
     if shutil.which("unshare") is None or subprocess.run([*alone, "true"], capture_output=True, check=False).returncode:

@@ -102,6 +102,7 @@ def test_a_smaller_ensemble_explains_all_of_its_members_with_fold_models(table, 
     assert np.isfinite(smallest.predict(X)).all()
 
 
+@pytest.mark.slow
 def test_a_session_keeps_the_models_of_all_rows_that_an_earlier_one_has_left(table, tmp_path, caplog):
     X, y = table
     store = tmp_path / "run"
