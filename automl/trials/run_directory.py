@@ -118,9 +118,10 @@ class RunDirectory:
             )
         else:
             self.check_components(task.own, facts)
-            if own.items() - facts.components.items():  # new ones
-                facts = replace(facts, components={**facts.components, **own})
-                write_text(self.folder / RUN_FILE, facts.to_json())
+            # New components, and the class that earlier versions have not written.
+            known = replace(facts, components={**facts.components, **own}, metric_class=task.metric.of_class)
+            if known != facts:
+                write_text(self.folder / RUN_FILE, known.to_json())
 
     def check_components(self, own: OwnComponents, facts: RunFacts) -> None:
         """Check that the code of own components is the one that the stored models were made with.

@@ -147,6 +147,14 @@ def share_of_right_labels(estimator, X, y):
     return float(np.mean(estimator.predict(X) == y))
 
 
+def test_a_resumed_run_of_an_earlier_version_names_the_class_of_its_score(tmp_path):
+    fit(tmp_path, max_trials=1, scoring="f1")
+    about = json.loads((tmp_path / "run.json").read_text())
+    (tmp_path / "run.json").write_text(json.dumps({k: v for k, v in about.items() if k != "metric_class"}))
+    fit(tmp_path, max_trials=1, scoring="f1")
+    assert json.loads((tmp_path / "run.json").read_text()) == about
+
+
 def test_a_run_of_another_version_of_python_is_refused_with_the_reason(tmp_path):
     settings = {"max_trials": 1, "include": ["decision_tree"], "scoring": share_of_right_labels}
     fit(tmp_path, **settings)
