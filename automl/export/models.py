@@ -95,6 +95,11 @@ def _boosted(model: Any, script: Script) -> list[str]:
     return [*before, code if is_classifier or loss in LOG_LINK else _standardized(code, script)]
 
 
+def _learning_rate(model: Any) -> float:
+    """Return the mean rate of all rounds; a training that has little time raises the rate of the configuration."""
+    return float(f"{getattr(model, 'mean_learning_rate_', model.settings.learning_rate):.4g}")
+
+
 def _lightgbm(model: Any, library: Any, is_classifier: bool, script: Script) -> tuple[list[str], str]:
     params = {_LIGHTGBM_NAMES.get(name, name): value for name, value in library.params.items()}
     if library.native_categories:
@@ -104,7 +109,7 @@ def _lightgbm(model: Any, library: Any, is_classifier: bool, script: Script) -> 
         "lightgbm",
         "LGBMClassifier" if is_classifier else "LGBMRegressor",
         n_estimators=int(model.n_iter_),
-        learning_rate=model.settings.learning_rate,
+        learning_rate=_learning_rate(model),
         **params,
         random_state=0,
         verbosity=-1,
@@ -123,7 +128,7 @@ def _xgboost(model: Any, library: Any, is_classifier: bool, script: Script) -> t
         "xgboost",
         "XGBClassifier" if is_classifier else "XGBRegressor",
         n_estimators=int(model.n_iter_),
-        learning_rate=model.settings.learning_rate,
+        learning_rate=_learning_rate(model),
         **params,
         tree_method="hist",
         random_state=0,
@@ -145,7 +150,7 @@ def _catboost(model: Any, library: Any, is_classifier: bool, script: Script) -> 
         "catboost",
         "CatBoostClassifier" if is_classifier else "CatBoostRegressor",
         iterations=int(model.n_iter_),
-        learning_rate=model.settings.learning_rate,
+        learning_rate=_learning_rate(model),
         **params,
         random_seed=0,
         allow_writing_files=False,
@@ -159,7 +164,7 @@ def _histogram(model: Any, library: Any, is_classifier: bool, script: Script) ->
         "sklearn.ensemble",
         "HistGradientBoostingClassifier" if is_classifier else "HistGradientBoostingRegressor",
         max_iter=int(model.n_iter_),
-        learning_rate=model.settings.learning_rate,
+        learning_rate=_learning_rate(model),
         **library.params,
         categorical_features=None if categories is None else list(categories),
         early_stopping=False,

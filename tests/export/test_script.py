@@ -357,3 +357,12 @@ def test_a_script_defines_all_names_that_it_uses(changes):
     arguments = FAST | {"include": (), "max_trials": 1, "initial_configurations": [configuration]}
     model = AutoMLClassifier(**arguments).fit(table.drop(columns="label"), table["label"])
     assert undefined_names(python_script(model)) == set()
+
+
+@pytest.mark.parametrize("model", ["lightgbm", "xgboost", "catboost", "hist_gradient_boosting"])
+def test_a_script_has_the_rate_of_a_training_that_was_short_of_time(model):
+    X, y = load_diabetes(return_X_y=True)
+    fitted = AutoMLRegressor(**FAST | {"include": (model,), "max_trials": 1}).fit(X[:100], y[:100])
+    for pipeline in fitted._ensemble.bags[0].models:
+        pipeline[-1].mean_learning_rate_ = 2 / 13
+    assert "learning_rate=0.1538," in python_script(fitted)
