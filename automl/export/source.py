@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -81,16 +81,6 @@ def _read_module(module: str) -> _Module:
         elif isinstance(node, ast.ImportFrom):
             found.imports.update({alias.name: (str(node.module), alias.name) for alias in node.names})
         code = "\n".join(lines[first - 1 : node.end_lineno]) + "\n"
-        found.definitions.update({name: (code, tuple(dict.fromkeys(_used_names(node)))) for name in names})
+        used = tuple(dict.fromkeys(child.id for child in ast.walk(node) if isinstance(child, ast.Name)))
+        found.definitions.update(dict.fromkeys(names, (code, used)))
     return found
-
-
-def _used_names(node: ast.AST) -> Iterator[str]:
-    """Yield the names that code uses when it runs, unlike those of annotations."""
-    if isinstance(node, ast.Name):
-        yield node.id
-    for field, value in ast.iter_fields(node):
-        if field not in ("annotation", "returns"):
-            for child in value if isinstance(value, list) else [value]:
-                if isinstance(child, ast.AST):
-                    yield from _used_names(child)

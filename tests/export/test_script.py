@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import dis
 import os
@@ -328,7 +329,7 @@ def test_the_script_says_what_it_leaves_out():
 
 
 def undefined_names(script):
-    """Return the global names that the code of a script reads and that neither the script nor Python defines."""
+    """Return the global names in the code and the annotations of a script that neither it nor Python defines."""
     module: dict[str, object] = {"__name__": "script"}
     code = compile(script, "script", "exec")
     exec(code, module)
@@ -337,7 +338,10 @@ def undefined_names(script):
         inner = codes.pop()
         codes += [constant for constant in inner.co_consts if isinstance(constant, CodeType)]
         missing |= {i.argval for i in dis.get_instructions(inner) if i.opname == "LOAD_GLOBAL"} - known
-    return missing
+    nodes = list(ast.walk(ast.parse(script)))
+    annotations = [getattr(node, field, None) for node in nodes for field in ("annotation", "returns")]
+    inner = [node for annotation in annotations if annotation is not None for node in ast.walk(annotation)]
+    return missing | {node.id for node in inner if isinstance(node, ast.Name)} - known
 
 
 @pytest.mark.parametrize(
