@@ -115,9 +115,9 @@ def _date(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
     first = pd.Timestamp(reader.first, unit="us") if isinstance(reader.first, int | np.integer) else reader.first
     format, order = getattr(reader.format, "fast", reader.format), getattr(reader.format, "order", "mdy")
     options = {"format": format, "order": order} | ({"zone": reader.zone} if reader.zone else {})
-    listed = "".join(f", {key}={script.value(value)}" for key, value in options.items())
-    arguments = f"table[{quote(name)}], {script.value(list(reader.suffixes))}, {quote(str(first))}{listed}"
-    return [f"features.update({script.copy(parts.to_date_parts)}({arguments}))"]
+    arguments = [f"table[{quote(name)}]", script.value(list(reader.suffixes)), quote(str(first))]
+    arguments += [f"{key}={script.value(value)}" for key, value in options.items()]
+    return call_code("features.update", [call_code(script.copy(parts.to_date_parts), arguments)]).split("\n")
 
 
 def _time(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
