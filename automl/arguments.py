@@ -45,7 +45,9 @@ _R = TypeVar("_R")
 
 # What other AutoML libraries and scikit-learn call a parameter, and what to use here.
 _ELSEWHERE = {
-    **dict.fromkeys(("time_limit", "time_left_for_this_task", "max_runtime_secs", "budget", "timeout"), "time_budget"),
+    **dict.fromkeys(
+        ("time_limit", "time_left_for_this_task", "max_runtime_secs", "budget", "timeout", "seconds"), "time_budget"
+    ),
     **dict.fromkeys(("metric", "eval_metric", "score", "sort_metric"), "scoring"),
     **dict.fromkeys(("seed", "session_id"), "random_state"),
     **dict.fromkeys(("max_iter", "max_models", "n_trials", "n_iter"), "max_trials"),

@@ -116,6 +116,7 @@ def test_the_error_about_a_parameter_for_classes_suits_the_estimator(estimator, 
     [
         ("time_budget", "it is a parameter of the estimator: AutoMLClassifier(time_budget=...)"),
         ("time_limit", "among the parameters of AutoMLClassifier, use time_budget"),
+        ("seconds", "among the parameters of AutoMLClassifier, use time_budget"),
         ("label", "use fit(X, y), where X is the table of features and y is the target"),
         ("tuning_data", "use X_val and y_val"),
         ("sample_weights", "did you mean 'sample_weight' or 'sample_weight_val'?"),
