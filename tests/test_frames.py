@@ -144,6 +144,7 @@ def test_a_fit_on_any_form_gives_the_same_model(model):
     assert losses[0] == losses[1]
 
 
+@pytest.mark.slow
 def test_methods_with_tables_take_frames(model):
     X, y = as_polars(columns(3)), pl.Series(target())
     arrow, labels = as_arrow(columns(3)), pa.chunked_array([target()[:50], target()[50:]])

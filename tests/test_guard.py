@@ -277,6 +277,7 @@ def test_a_worker_predicts_the_holdout_rows_with_each_fold_model(tmp_path):
         assert np.mean(p.argmax(axis=1) == task.holdout.y) > 0.8
 
 
+@pytest.mark.slow
 def test_a_resumed_run_keeps_its_guard(tmp_path):
     X, y = load_breast_cancer(return_X_y=True)
     AutoMLClassifier(**FAST | {"max_trials": 2}, guard=0.1, store=tmp_path).fit(X, y)

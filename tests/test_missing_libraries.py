@@ -103,6 +103,7 @@ def check(result, log, libraries):
         assert all(family in line for family in FAMILIES[library])
 
 
+@pytest.mark.slow
 def test_a_model_is_fitted_saved_and_loaded_without_any_of_the_libraries(tmp_path):
     result, log = fitted(tmp_path, hidden=LIBRARIES, max_trials=1)
     check(result, log, LIBRARIES)

@@ -162,6 +162,7 @@ def test_a_terminal_without_control_codes_gets_none(run_with_terminal):
     assert "\x1b" not in run_with_terminal(script(), term="dumb")[1]
 
 
+@pytest.mark.slow
 def test_a_plain_script_in_a_pipe_gets_a_few_lines_and_keeps_its_logging():
     code = (
         script()
@@ -272,6 +273,7 @@ def test_scores_on_different_folds_are_never_compared(caplog):
     ]
 
 
+@pytest.mark.slow
 def test_in_the_log_of_a_fit_a_new_best_is_better_than_the_one_before(caplog):
     caplog.set_level(logging.INFO, logger="automl")
     X, y = load_breast_cancer(return_X_y=True)

@@ -119,6 +119,7 @@ def test_a_saved_model_keeps_the_groups_except_for_prediction(clf, tmp_path):
         load(tmp_path / "model", for_prediction=True).scores_by_group()
 
 
+@pytest.mark.slow
 def test_the_report_has_a_table_of_the_groups(clf, tmp_path):
     for name, title in (("html", "<caption>Scores of the groups by texture"), ("markdown", "### Groups by texture")):
         clf.report(tmp_path / "report", format=name)

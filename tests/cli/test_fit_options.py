@@ -64,6 +64,7 @@ def test_every_parameter_has_an_option(function):
     assert expected - options("fit") == set()
 
 
+@pytest.mark.slow
 def test_the_options_reach_the_estimator(here, call):
     given = {
         "--scoring": "f1",

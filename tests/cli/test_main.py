@@ -197,6 +197,7 @@ def commands_of(command, names=()):
         yield from commands_of(further, (*names, name))
 
 
+@pytest.mark.slow
 def test_an_error_leaves_no_traceback_in_the_shell(cancer):
     folder, _ = cancer
     done = run("predict", "nothing", "test.csv", cwd=folder)

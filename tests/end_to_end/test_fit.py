@@ -221,6 +221,7 @@ def test_a_few_rows_with_positive_weight_are_enough(guard):
     assert np.isfinite(reg.estimate_.score)
 
 
+@pytest.mark.slow
 def test_each_fold_keeps_rows_of_a_rare_class_beside_a_guard():
     X, y = load_breast_cancer(return_X_y=True)
     rows = np.concatenate([np.flatnonzero(y == 1), np.flatnonzero(y == 0)[:8]])
@@ -254,6 +255,7 @@ def test_a_second_fit_removes_the_feature_names_of_the_first():
     assert not hasattr(clf.fit(np.asarray(X_train), y_train), "feature_names_in_")
 
 
+@pytest.mark.slow
 def test_f1_accepts_labels_that_are_strings():
     X_train, X_test, y_train, y_test = _cancer()
     clf = AutoMLClassifier(scoring="f1", max_trials=2, time_budget=None, **FAST).fit(X_train, y_train)
@@ -273,6 +275,7 @@ def test_the_seed_reaches_the_models():
     assert first == again != other
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_trials_and_predictions():
     X_train, X_test, y_train, _ = _cancer()
     settings = {**FAST, "n_jobs": 1, "max_trials": 5, "time_budget": None}
@@ -380,6 +383,7 @@ def test_fit_does_not_change_the_table_of_the_user():
     pd.testing.assert_frame_equal(X_train, before)
 
 
+@pytest.mark.slow
 def test_a_sparse_table_can_be_learned():
     rng = np.random.default_rng(0)
     X = sparse.random(300, 200, density=0.05, format="csr", rng=rng)

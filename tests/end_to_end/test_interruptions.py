@@ -242,6 +242,7 @@ def test_ctrl_c_in_the_comparison_of_a_model_of_the_newest_rows_with_a_constant_
     assert clf.costs_["seconds"].sum() > 0
 
 
+@pytest.mark.slow
 def test_a_run_without_a_seed_resumes_in_its_run_directory(tmp_path):
     X, y = load_breast_cancer(return_X_y=True)
     settings = {**FAST, "random_state": None, "store": tmp_path}

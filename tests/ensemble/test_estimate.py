@@ -46,6 +46,7 @@ def _random_candidates(rng, n_rows=600, n_candidates=20):
 
 
 @pytest.mark.parametrize("size", [1, 5])
+@pytest.mark.slow
 def test_the_best_of_many_random_candidates_is_estimated_as_random(size):
     estimates, naive = [], []
     for seed in range(4):
@@ -215,6 +216,7 @@ def test_many_classes_have_almost_the_same_estimate_in_a_short_time():
     assert 0.5 * width < short.high - short.low < 2 * width
 
 
+@pytest.mark.slow
 def test_the_calibration_of_a_resample_counts_each_row_once():
     """A calibration of many classes that counts some rows several times overfits, and the estimate is too bad."""
     rng = np.random.default_rng(0)

@@ -211,6 +211,7 @@ LIMITED = {**FAST, "include": ["ridge", "lightgbm", "decision_tree"], "max_predi
 DIABETES = load_diabetes(return_X_y=True)
 
 
+@pytest.mark.slow
 def test_all_scores_of_an_ensemble_that_a_limit_has_made_smaller_are_its_own():
     features, y = DIABETES
     whole = AutoMLRegressor(**{**LIMITED, "max_predict_milliseconds": None}, guard=0.2).fit(features, y)
@@ -231,6 +232,7 @@ def _free_rmse(reg):
     return -float(np.sqrt(np.mean((reg.predict(features[holdout]) - y[holdout]) ** 2)))
 
 
+@pytest.mark.slow
 def test_the_scores_by_target_and_by_quantile_are_those_of_the_smaller_ensemble():
     features, y = DIABETES
     both = np.column_stack([y, features[:, 2] + features[:, 3] ** 2])

@@ -134,6 +134,7 @@ def _take_80_mb(estimator, X, y):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not show it")
+@pytest.mark.slow
 def test_what_a_fit_takes_of_memory_is_noted_however_much_was_freed_before(start):
     executor = start(make_task(scoring=_take_80_mb, n_rows=100))
     results = [executor.submit([Trial(tree(n))], None).result(timeout=60)[0] for n in (5, 6)]

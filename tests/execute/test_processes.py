@@ -336,6 +336,7 @@ def test_a_target_notices_the_end_of_its_parent(monkeypatch, can_fork):
     assert not psutil.pid_exists(process.pid)
 
 
+@pytest.mark.slow
 def test_a_fork_server_that_was_killed_is_replaced_and_its_processes_can_be_killed():
     orphan = start_process(targets.wait_for_parent)
     processes._server.process.kill()

@@ -276,6 +276,7 @@ def test_a_network_is_replaced_and_the_script_says_so(tmp_path):
     assert "the network RealMLP has no plain counterpart; MLPClassifier" in script
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_script(call, tmp_path):
     X, y = load_wine(return_X_y=True)
     model = AutoMLClassifier(**FAST | {"include": ["decision_tree"], "max_trials": 1}).fit(X, y)

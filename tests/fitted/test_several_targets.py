@@ -317,6 +317,7 @@ def test_the_constant_of_a_scorer_of_all_targets_is_the_better_of_means_and_medi
     assert reg.metric_scores_["constant"].tolist() == [pytest.approx(best)]
 
 
+@pytest.mark.slow
 def test_the_space_argument_changes_how_several_targets_are_learned():
     X, y = _two_targets()
     change = {"multi_output": "chain", "multi_output:chain:order": "random"}

@@ -79,6 +79,7 @@ def test_what_a_killed_process_had_not_committed_is_not_read(path):
             assert len(names(database)) == N_DATASETS
 
 
+@pytest.mark.slow
 def test_pages_of_a_transaction_that_is_running_are_not_read(path):
     with half_written(path), pytest.raises(MetaDatabaseError, match="locked"), MetaDatabase(path) as database:
         names(database)

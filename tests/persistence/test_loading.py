@@ -222,6 +222,7 @@ def test_the_card_names_the_target(tmp_path, kind):
     assert (tmp_path / "again" / "README.md").read_text() == (tmp_path / "model" / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_names_of_columns_and_classes_are_no_markup(tmp_path):
     X = pd.DataFrame({"<b>size": np.arange(60.0), "[kind](http://a)": 60 * ["<i>"]})
     settings = FAST | {"max_trials": 1, "include": ["decision_tree"], "scoring": "f1"}

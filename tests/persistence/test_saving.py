@@ -194,6 +194,7 @@ def test_a_saved_model_has_the_estimate_though_nobody_read_it_before(scorer, los
     assert load(tmp_path).estimate_ == reg.estimate_
 
 
+@pytest.mark.slow
 def test_after_another_scorer_is_set_only_what_was_computed_with_the_lost_one_is_missing(tmp_path):
     X = np.random.default_rng(0).normal(size=(60, 2))
     scorer = make_scorer(lambda y, predicted: own_score(y, predicted))

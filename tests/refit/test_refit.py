@@ -52,6 +52,7 @@ def ridge():
     return AutoMLRegressor(**FAST | {"include": ["ridge"], "max_trials": 1}).fit(X, np.arange(240) % 7)
 
 
+@pytest.mark.slow
 def test_one_model_for_each_member_sees_all_rows(classifier):
     new = classifier.refit()
     assert [len(bag.models) for bag in new._ensemble.bags] == [1] * len(classifier._ensemble.bags)

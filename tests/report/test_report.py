@@ -161,6 +161,7 @@ def test_the_worst_rows_are_named_by_their_numbers(regressor):
     assert [row.truth for row in out_of_fold.regression.worst] == pytest.approx(estimator._rows.y[rows], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_report_shows_the_score_of_each_metric_with_the_sign_that_people_read():
     X, y = people()
     clf = AutoMLClassifier(**FAST | {"scoring": ["roc_auc", "neg_log_loss"]}).fit(X, y)

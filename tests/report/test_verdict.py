@@ -47,6 +47,7 @@ def test_marks_of_rows_in_the_order_of_time_are_scores_of_the_newest_rows():
     assert verdict.search_best == pytest.approx(verdict.expected.value, rel=0.1)
 
 
+@pytest.mark.slow
 def test_a_model_of_an_earlier_version_compares_no_mean_over_folds_with_other_scores(skewed):
     old = copy.copy(skewed)
     del vars(old)["_single_scores"]
@@ -67,6 +68,7 @@ def test_a_metric_without_an_explanation_still_has_a_sentence_about_its_directio
         assert "Lower is better." in text
 
 
+@pytest.mark.slow
 def test_the_verdict_of_several_targets_says_what_the_metric_is_and_where_the_scale_ends():
     X = np.random.default_rng(0).normal(size=(60, 2))
     content = collect(AutoMLRegressor(**ONE | {"scoring": "mae"}).fit(X, np.abs(X + X[:, ::-1])))

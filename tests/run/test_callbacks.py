@@ -95,6 +95,7 @@ def test_the_scoring_monitor_has_scores_of_each_trial(watched):
     assert log[["accuracy", "neg_log_loss"]].notna().all(axis=None)
 
 
+@pytest.mark.slow
 def test_a_fitted_estimator_with_callbacks_is_copied_and_saved(watched, tmp_path):
     clf, _, _ = watched
     clf.set_callbacks(Record())
@@ -104,6 +105,7 @@ def test_a_fitted_estimator_with_callbacks_is_copied_and_saved(watched, tmp_path
     assert not hasattr(load(tmp_path / "model"), "_skl_callbacks")
 
 
+@pytest.mark.slow
 def test_a_callback_saves_the_model_at_the_end_of_the_fit_and_reads_the_history_after_each_trial(tmp_path):
     class Saving(Record):
         def on_fit_task_end(self, estimator, context):

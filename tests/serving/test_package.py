@@ -76,6 +76,7 @@ def test_the_model_in_the_folder_predicts_and_holds_no_training_rows(estimator, 
     assert loaded.predict(rows).tolist() == estimator.predict(rows).tolist()
 
 
+@pytest.mark.slow
 def test_the_model_of_a_run_directory_is_packaged_without_the_files_of_the_run(tmp_path):
     X, y = load_diabetes(return_X_y=True, as_frame=True)
     settings = {"time_budget": None, "max_trials": 1, "include": ["decision_tree"], "n_jobs": 1, "cv": 2, "verbose": 0}

@@ -132,6 +132,7 @@ def test_a_search_under_a_logarithmic_error_keeps_its_linear_models_and_predicts
     assert reg.predict(far)[0] == 0
 
 
+@pytest.mark.slow
 def test_a_search_under_a_scorer_that_reads_the_table_reports_the_score_of_its_rows(tmp_path):
     y = (X[:, 1] > np.median(X[:, 1])).astype(int)
     frame = pd.DataFrame(X, columns=["amount", "other"])

@@ -86,6 +86,7 @@ def test_half_a_line_of_a_killed_run_loses_no_other_eviction(run):
     assert evicted(fit(run, max_trials=8, callbacks=[no_trial])) == second
 
 
+@pytest.mark.slow
 def test_evicted_configurations_may_run_again_where_no_other_model_is_left(run):
     first = fit(run)
     for id_ in set(first.leaderboard_["id"]) - set(evicted(first)):

@@ -162,6 +162,7 @@ except ImportError as error:
 """
 
 
+@pytest.mark.slow
 def test_networks_predict_the_same_numbers_where_torch_is_missing(
     trained: tuple[NDArray[np.float64], list[NetClassifier]], tmp_path: Path
 ) -> None:
