@@ -131,8 +131,8 @@ class AutoMLClassifier(
         Why the search ended.
     frontier_, coverage_ : DataFrame
         Smaller ensembles, which `slim` returns; coverage and size of prediction sets on out-of-fold rows.
-    suspect_labels_ : DataFrame
-        Training rows whose label is probably wrong.
+    out_of_fold_predictions_, suspect_labels_ : DataFrame
+        Probabilities for the training rows from models that did not see them; rows whose label is probably wrong.
     warnings_ : list of DataWarning
         Facts about the training data that make the model or its scores worse than they look.
     feature_importances_ : ndarray of shape (n_features,)
@@ -383,6 +383,8 @@ class AutoMLRegressor(NumberScores, RegressorMixin, Intervals, Quantiles, BaseAu
         Why the search ended.
     frontier_, coverage_ : DataFrame
         Smaller ensembles, which `slim` returns; coverage and width of prediction intervals on out-of-fold rows.
+    out_of_fold_predictions_ : DataFrame
+        Values for the training rows from models that did not see them.
     warnings_ : list of DataWarning
         Facts about the training data that make the model or its scores worse than they look.
     feature_importances_ : ndarray of shape (n_features,)

@@ -52,7 +52,7 @@ class SuspectLabels(FittedModel):
         check_is_fitted(self, "_ensemble")
         if self._ensemble.targets is not None:
             raise AttributeError("suspect_labels_ is for one target, but y has several targets")
-        record: RowPredictions | None = self._row_predictions
+        record: RowPredictions | None = vars(self).get("_row_predictions")
         if record is None:
             raise AttributeError(f"there are no suspect_labels_: {why_missing(self, NOT_READ, Subject.MEMBERS)}")
         return suspect_table(record, self.classes_)

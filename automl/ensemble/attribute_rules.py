@@ -64,7 +64,7 @@ ATTRIBUTES: Mapping[str, Attribute] = {
     "_members_changed_by": Attribute(Subject.MEMBERS, is_optional=True),
     "_metric_scores": Attribute(Subject.MEMBERS),
     "_quantile_scores": Attribute(Subject.MEMBERS),
-    "_row_predictions": Attribute(Subject.MEMBERS, public="suspect_labels_"),
+    "_row_predictions": Attribute(Subject.MEMBERS, public="out_of_fold_predictions_"),
     "_single_scores": Attribute(Subject.MEMBERS),
     "_target_scores": Attribute(Subject.MEMBERS),
     "_constant": Attribute(Subject.ROWS, is_optional=True),

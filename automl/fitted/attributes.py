@@ -21,6 +21,7 @@ from automl.ensemble.score_curve import CurveRecord, ScoreCurve
 from automl.ensemble.slimming import AnyEstimate, known_record
 from automl.expected_score import keep_estimate
 from automl.fitted.best_pipeline import BestPipeline
+from automl.fitted.out_of_fold import out_of_fold_table
 from automl.guard import Guard
 from automl.refit.model import ModelWithRows
 from automl.task.own_objects import check_fitted_scorer
@@ -239,6 +240,45 @@ class FittedAttributes(ModelWithRows):
             check_fitted_scorer(self._estimate.metric.scorer)
             return keep_estimate(self, self._estimate)
         return self._estimate
+
+    @property
+    def out_of_fold_predictions_(self) -> pd.DataFrame:
+        """
+        What the ensemble predicts for each training row with the models that were not trained on the row.
+
+        They serve as features of another model, for figures, or to choose a threshold. The weights of the members and
+        the calibration were chosen on these rows, so that a score of these predictions is a little better than
+        `estimate_`. A row has the mean of its predictions where the folds are repeated.
+
+        Returns
+        -------
+        DataFrame
+            One row for each row of the training table, in its order and numbered from 0; validation rows that were
+            given to `fit` follow. The columns are those of `predict_proba`, with the classes as names (for several
+            targets, pairs of target and class); of a regressor, the column ``prediction``, one for each target, or one
+            for each quantile. All columns are NaN where no prediction exists: for rows that are in no test fold, such
+            as the oldest ones of `TimeSeriesSplit`, and for rows of a `guard`. Of more than 4 MiB of predictions, a
+            random sample of rows has values: of more than 524,288 rows for two classes or one number.
+
+        Raises
+        ------
+        AttributeError
+            If the fit was interrupted, or was too short to read the predictions, after `refit` with new rows, if the
+            model was loaded for prediction only, or after `slim` where the rows are not known.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from automl import AutoMLClassifier
+        >>> X, y = load_iris(return_X_y=True, as_frame=True)
+        >>> clf = AutoMLClassifier(time_budget=None, max_trials=1, include=["lda"], n_jobs=1, verbose=0).fit(X, y)
+        >>> predictions = clf.out_of_fold_predictions_
+        >>> predictions.shape, list(predictions)
+        ((150, 3), [0, 1, 2])
+        >>> X_stacked = X.join(predictions.set_axis(X.index).add_prefix("class_"))
+        """
+        check_is_fitted(self, "_ensemble")
+        return out_of_fold_table(self)
 
     @property
     def frontier_(self) -> pd.DataFrame:

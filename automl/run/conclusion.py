@@ -145,7 +145,7 @@ def conclude(
     if not for_prediction:
         singles = _singles_of(outcome, result, complete, record)
         predicting = partial(collect_predictions, trials, result.ensemble, seconds_end(budget))
-        rows = outcome.run_step(predicting, "the model has no suspect_labels_")
+        rows = outcome.run_step(predicting, "the model has no out_of_fold_predictions_")
         if not result.is_smaller and not trials.task.in_time_order:
             drawing = partial(collect_curve, trials, outcome.size, budget)
             curve = outcome.run_step(drawing, "the model has no score_over_time_")

@@ -184,7 +184,7 @@ def test_ctrl_c_in_the_last_training_keeps_the_models_of_all_rows_of_earlier_ses
         ("automl.run.conclusion.collect_frontier", "the model has no frontier_"),
         ("automl.ensemble.slimming.within_limit", "was not made smaller for max_predict_milliseconds"),
         ("automl.guard.out_of_fold", "guard_curve_ lacks the row of the ensemble"),
-        ("automl.run.conclusion.collect_predictions", "the model has no suspect_labels_"),
+        ("automl.run.conclusion.collect_predictions", "the model has no out_of_fold_predictions_"),
         ("automl.run.conclusion.collect_curve", "the model has no score_over_time_"),
         ("automl.ensemble.out_of_fold_scores.collect_scores", "the model predicts no intervals and no sets"),
         ("automl.run.conclusion.scores_of_frontier", "the model predicts no intervals and no sets"),

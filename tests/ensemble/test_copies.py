@@ -47,6 +47,7 @@ ATTRIBUTES = {
     "n_features_in_": (SAME, SAME, SAME, SAME, SAME),
     "n_outputs_": (SAME, SAME, SAME, SAME, SAME),
     "n_splits_": (SAME, SAME, SAME, SAME, SAME),
+    "out_of_fold_predictions_": (SAME, BY_REFIT, NEW, BY_SLIM, BY_SLIM),  # NEW without a guard
     "quantile_scores_": ("has no attribute",) * 5,  # of a regressor, see below
     "refit_report_": (NEW, NEW, "has no attribute", "has no attribute", "has no attribute"),
     "retune_report_": ("has no attribute", "has no attribute", NEW, "has no attribute", "has no attribute"),
