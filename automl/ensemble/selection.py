@@ -64,6 +64,11 @@ class FoldBag:
         """The folds of the models, without the number of a model of all rows, which has no scored rows."""
         return tuple(fold for fold in self.folds if fold != ALL_ROWS)
 
+    @property
+    def typical_model(self) -> Pipeline:
+        """The first model whose training no time limit has cut, because a cut one may be far worse; else the first."""
+        return next((model for model in self.models if not getattr(model[-1], "cut_", False)), self.models[0])
+
 
 @dataclass
 class Ensemble:

@@ -127,7 +127,7 @@ def python_script(estimator: FittedModel, name: str = "pipeline.py") -> str:
     if getattr(estimator, "monotonic", None):
         raise InvalidInputError("the script cannot keep monotonic columns; use the saved model or 'automl package'")
     bag = max(estimator._ensemble.bags, key=lambda bag: bag.weight)
-    pipeline, reader, script = bag.models[0], estimator._reader, Script()
+    pipeline, reader, script = bag.typical_model, estimator._reader, Script()
     steps = dict(pipeline.steps)
     columns = read_code(reader, script)
     features = [str(name) for name in reader.get_feature_names_out()]  # by position, unlike columns.names

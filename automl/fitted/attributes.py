@@ -376,7 +376,9 @@ class FittedAttributes(ModelWithRows):
     @property
     def best_pipeline_(self) -> Pipeline:
         """
-        The pipeline with the largest weight in the ensemble, as fitted on all rows if it was, else on its first fold.
+        The pipeline with the largest weight in the ensemble, as fitted on all rows if it was, else on a fold.
+
+        It is the first of these models whose training has not ended at a time limit, if there is one.
 
         Returns
         -------
@@ -396,7 +398,7 @@ class FittedAttributes(ModelWithRows):
         """
         check_is_fitted(self, "_ensemble")
         bag = max(self._ensemble.bags, key=lambda bag: bag.weight)
-        *steps, (name, model) = copy.deepcopy(bag.models[0]).steps  # a copy: fitting it leaves the ensemble as it is
+        *steps, (name, model) = copy.deepcopy(bag.typical_model).steps  # fitting the copy changes no ensemble
         if self._is_classifier and self._ensemble.targets is not None:
             model = TargetsDecoder(model, list(self.classes_))
         elif self._is_classifier:

@@ -371,3 +371,14 @@ def test_a_script_has_the_rate_of_a_training_that_was_short_of_time(model):
     for pipeline in fitted._ensemble.bags[0].models:
         pipeline[-1].mean_learning_rate_ = 2 / 13
     assert "learning_rate=0.1538," in python_script(fitted)
+
+
+def test_a_script_has_the_rounds_of_a_training_that_no_time_limit_has_cut():
+    X, y = load_diabetes(return_X_y=True)
+    fitted = AutoMLRegressor(**FAST | {"include": ("lightgbm",), "max_trials": 1}).fit(X[:100], y[:100])
+    first, second, _ = (pipeline[-1] for pipeline in fitted._ensemble.bags[0].models)
+    first.n_iter_, first.cut_, second.n_iter_ = 1, True, 57
+    assert "n_estimators=57," in python_script(fitted)
+    assert fitted.best_pipeline_[-1].n_iter_ == 57
+    second.cut_ = fitted._ensemble.bags[0].models[2][-1].cut_ = True
+    assert "n_estimators=1," in python_script(fitted)
