@@ -24,7 +24,7 @@ from automl.execute.local import LocalExecutor
 from automl.execute.machine import default_memory_limit
 from automl.refit.members import facts_of, train_on_all_rows
 from automl.search.baselines import RandomSearcher
-from automl.search.racing import fold_seconds
+from automl.search.trial_limits import fold_seconds
 from automl.task.prepare import TrainingData, prepare
 from automl.task.task import ALL_ROWS, HoldoutRows, Task
 from automl.trials.artifacts import Artifacts

@@ -25,8 +25,8 @@ from automl.search.initial import (
     with_ordered_twins,
     with_robust_twins,
 )
-from automl.search.racing import Limits, fold_seconds
 from automl.search.rungs import plan_brackets
+from automl.search.trial_limits import Limits, fold_seconds
 from automl.task.task import Task
 from automl.trials.initial_design import USER, InitialDesign
 from pipelines.configuration import Configuration

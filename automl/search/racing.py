@@ -11,9 +11,10 @@ import numpy as np
 from automl.search.base import Searcher
 from automl.search.budget import Budget
 from automl.search.fleets import FleetBuilder
-from automl.search.forecast import MemoryModel, RuntimeModel
+from automl.search.forecast import RuntimeModel
 from automl.search.rungs import n_first_folds
 from automl.search.scalarization import FurtherObjectives, pareto_front, spread
+from automl.search.trial_limits import Limits, TrialLimits, not_started
 from automl.trials.candidates import (
     adjusted_losses,
     max_candidates,
@@ -41,29 +42,7 @@ _MAX_REQUESTS = 5  # requests in one call of `suggest` while none of the proposa
 _MOST_REFUSED = 200  # proposals in a row that are not started, before a search ends in which nothing runs
 # From this many idle workers on, challengers are requested together; the second number is the most of one request.
 _CHALLENGERS_AT_ONCE = (8, 64)
-_MAX_SHARE_OF_FACTOR = 0.05  # of the workers' time: to this share, a model's own factor may change the limit of a fit
 _LEAST_SHARE = 0.6  # of the longest fold so far: a fold with less is not worth a trial if its model stops in time
-_MAX_FLEET_FACTOR = 4  # a fleet may take this many times the seconds of one trial; a slow device is cut short
-
-
-def fold_seconds(seconds: float, n_workers: int, n_folds: int, n_rows: int, factor: float = 1.0) -> float:
-    """Return the seconds of a budget that one fit may take.
-
-    Where rows are few, bags of several families win, so a whole bag gets an eighth of the workers' time. The more rows
-    a table has, the more one long fit is worth, up to a third of the budget.
-
-    Parameters
-    ----------
-    factor : float
-        `Component.limit_factor` of the model. Above 1, it extends the limit at most to a twentieth of the time of all
-        workers. Below 1, it shortens the limit at most to the same share.
-    """
-    bag = seconds * n_workers / 8
-    longer = max(1.0, n_rows / 1_500) ** 0.65
-    usual = min(bag / n_folds * longer, max(1.0, seconds / 3))
-    share = _MAX_SHARE_OF_FACTOR * seconds * n_workers
-    changed = max(usual, min(factor * usual, share)) if factor > 1 else min(usual, max(factor * usual, share))
-    return float(np.clip(changed, 1.0, max(1.0, seconds / 3)))
 
 
 def explored_share(used: float) -> float:
@@ -75,25 +54,6 @@ def explored_share(used: float) -> float:
     at = np.linspace(0.0, 1.0, 1_001)
     work = np.interp(at, _EXPLORE_AT, _EXPLORE_SHARE)
     return float(work[at <= used].sum() / work.sum())
-
-
-@dataclass(frozen=True)
-class Limits:
-    """The limits of one trial.
-
-    Attributes
-    ----------
-    seconds : float or None
-        The limit that the user gave.
-    memory : float or None
-        MiB that a trial may add to a worker.
-    memory_model : MemoryModel or None
-        Predicts the MiB that a trial will add; None where memory is no reason to leave a trial out.
-    """
-
-    seconds: float | None = None
-    memory: float | None = None
-    memory_model: MemoryModel | None = None
 
 
 @dataclass
@@ -154,7 +114,7 @@ class Racing:
         runtime: RuntimeModel,
         budget: Budget,
         n_workers: int = 1,
-        limits: Limits = Limits(),
+        limits: Limits = Limits(),  # noqa: B008  it is immutable
         fleet_builder: FleetBuilder | None = None,
         seed: int = 0,
         further: FurtherObjectives | None = None,
@@ -162,8 +122,8 @@ class Racing:
     ):
         self._searcher, self._n_folds, self._n_rows = searcher, n_folds, n_rows
         self._runtime, self._budget = runtime, budget
-        self._n_workers, self._limits, self._fleet_builder = n_workers, limits, fleet_builder
-        self._seed, self._further, self._dropped = seed, further, dropped
+        self._fleet_builder, self._seed, self._further, self._dropped = fleet_builder, seed, further, dropped
+        self._limits = TrialLimits(limits, budget, runtime, n_workers, n_folds, n_rows)
         self._by_rungs = bool(getattr(searcher, "chooses_fidelity", False))
 
     def suggest(self, history: RunHistory, n: int, fleet_size: int = 1) -> list[tuple[Trial, ...]]:
@@ -210,47 +170,21 @@ class Racing:
         has_run = {result.trial.configuration for result in results if result.started}
         for result in results:
             judged = not result.started and result.trial.configuration not in has_run
-            if result.started or (judged and self._predicted_violation(result.trial, history) is not None):
+            if result.started or (judged and self._refusal(result.trial, history) is not None):
                 history.append(result)
 
     def time_limit(self, trials: Sequence[Trial]) -> float | None:
         """Return the seconds for a trial or a fleet: the user's limit or a share of the budget, or all that is left."""
-        limit = min(self._budget.search_left, self._limit_seconds(trials))
-        return None if limit == float("inf") else max(0.1, limit)
+        return self._limits.seconds_left(trials)
 
-    def _limit_seconds(self, trials: Sequence[Trial]) -> float:
-        """Return the seconds for a trial or a fleet, without regard to how much is left of the budget."""
-        longest = float("inf") if self._limits.seconds is None else self._limits.seconds
-        if self._budget.planned_seconds is not None:
-            factor = get_component("model", trials[0].configuration.family).limit_factor
-            each = fold_seconds(self._budget.planned_seconds, self._n_workers, self._n_folds, self._n_rows, factor)
-            each = max(1.0, trials[0].fidelity * each)
-            longest = min(longest, each * len(trials[0].folds) * min(len(trials), _MAX_FLEET_FACTOR))
-        return longest
-
-    def _predicted_violation(self, trial: Trial, history: RunHistory) -> TrialResult | None:
+    def _refusal(self, trial: Trial, history: RunHistory) -> TrialResult | None:
         """Return a result for a challenger that is not started; None for a challenger that may start.
 
         It is not started if its family was dropped, or if it most likely exceeds a limit.
         """
-        c, limit = trial.configuration, self._limit_seconds([trial])
-        if c.family in self._dropped():
-            reason = "not started: the user has dropped its family"
-            return TrialResult(trial, Status.TIMEOUT, {}, 0.0, reason=reason, started=False)
-        seconds = self._runtime.predict_least(c, history) * len(trial.folds) * trial.fidelity
-        interruptible = get_component("model", c.family).interruptible
-        if not interruptible and seconds > limit:
-            reason = f"not started: it would take about {seconds:.1f} s, the limit is {limit:.1f} s"
-            return TrialResult(trial, Status.TIMEOUT, {}, 0.0, reason=reason, started=False)
-        if self._limits.memory is None or self._limits.memory_model is None:
-            return None
-        memory = self._limits.memory_model.predict(c, history)
-        if interruptible:  # a forest that stops early holds only a part of its trees
-            memory *= min(1.0, limit / seconds)
-        if memory <= self._limits.memory:
-            return None
-        reason = f"not started: it would take about {memory:.0f} MiB, the limit is {self._limits.memory:.0f} MiB"
-        return TrialResult(trial, Status.MEMORY, {}, 0.0, reason=reason, started=False)
+        if trial.configuration.family in self._dropped():
+            return not_started(trial, Status.TIMEOUT, "the user has dropped its family")
+        return self._limits.predicted_violation(trial, history)
 
     def _fleet(self, trial: Trial, history: RunHistory, size: int) -> tuple[Trial, ...]:
         """Return a challenger and the trials that are fitted together with it."""
@@ -297,7 +231,7 @@ class Racing:
 
     def expected_seconds(self, trials: Sequence[Trial], history: RunHistory) -> float:
         """Return the seconds after which a trial or a fleet is expected to end, if it starts now."""
-        return min(self._limit_seconds(trials), sum(self._seconds(trial, history) for trial in trials))
+        return min(self._limits.seconds(trials), sum(self._seconds(trial, history) for trial in trials))
 
     def _challengers(self, history: RunHistory, n_idle: int) -> list[Trial]:
         """Return trials on the first folds of new configurations: one, or several where many workers are idle."""
@@ -318,11 +252,11 @@ class Racing:
                 if not self._by_rungs:
                     n_folds = self._n_first_folds(self._runtime.predict(proposal.configuration, history))
                     trial = replace(trial, folds=tuple(range(n_folds)))
-                violation = self._predicted_violation(trial, history)
-                if violation is None:
+                refusal = self._refusal(trial, history)
+                if refusal is None:
                     startable.append(trial)
                 else:
-                    history.append(violation)
+                    history.append(refusal)
             if startable or not proposed:
                 return startable
         return []

@@ -13,8 +13,9 @@ from automl.search.catalog import make_searcher
 from automl.search.endings import why_nothing
 from automl.search.forecast import RuntimeModel
 from automl.search.halving import BohbSearcher, HyperbandSearcher, SuccessiveHalvingSearcher
-from automl.search.racing import Limits, Racing
+from automl.search.racing import Racing
 from automl.search.rungs import BracketPlan, Rung, bracket_size, make_rungs
+from automl.search.trial_limits import Limits
 from automl.testing import small_loss, small_space
 from automl.trials.candidates import rank
 from automl.trials.history import RunHistory

@@ -11,7 +11,8 @@ import pytest
 from automl.search.budget import Budget
 from automl.search.forecast import RuntimeModel
 from automl.search.loop import search
-from automl.search.racing import Limits, Racing
+from automl.search.racing import Racing
+from automl.search.trial_limits import Limits
 from automl.trials.history import RunHistory
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from pipelines.component import TableTraits
@@ -59,7 +60,7 @@ def test_a_trial_is_chosen_ahead_only_if_a_worker_is_free_soon(monkeypatch, pred
     searcher, executor, history = Numbered(), TimedExecutor(0.3), RunHistory()
     budget = Budget(1.2)
     racing = Racing(searcher, 8, TRAITS.n_rows, RuntimeModel(TRAITS, 0.8), budget, n_workers=2)
-    monkeypatch.setattr(racing, "_limit_seconds", lambda trials: 20.0)
+    monkeypatch.setattr(racing._limits, "seconds", lambda trials: 20.0)
     search(racing, executor, history, budget, lambda result: None)
     assert len(history.results) >= 4
     early = sum(known == 0 for known in searcher.n_known)  # trials that were chosen without any result

@@ -14,7 +14,8 @@ from automl.meta.records import add_run
 from automl.search.budget import Budget
 from automl.search.fleets import FleetBuilder
 from automl.search.forecast import RuntimeModel
-from automl.search.racing import Limits, Racing
+from automl.search.racing import Racing
+from automl.search.trial_limits import Limits
 from automl.trials.history import RunHistory
 from automl.trials.run_directory import RunDirectory
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult

@@ -12,7 +12,8 @@ from automl.search.budget import Budget
 from automl.search.fleets import FleetBuilder
 from automl.search.forecast import MemoryModel, RuntimeModel
 from automl.search.processors import ProcessorBudget
-from automl.search.racing import Limits, Racing
+from automl.search.racing import Racing
+from automl.search.trial_limits import Limits
 from automl.trials.history import RunHistory
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from pipelines.component import TableTraits
