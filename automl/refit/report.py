@@ -9,6 +9,7 @@ import pandas as pd
 
 from automl.paired_test import correlated_posterior
 from automl.plurals import plural, short_number
+from automl.task.metric_words import MetricWords
 
 NOT_COMPARED = "the old model and the new model were not compared"
 SIGNIFICANT = 0.05  # p value below which a difference counts as clear
@@ -42,7 +43,7 @@ class RefitReport:
     >>> new, old = [0.91, 0.92, 0.90, 0.91], [0.87, 0.87, 0.88, 0.86]
     >>> scores = pd.DataFrame({"fold": range(4), "n_train": 75, "n_test": 25, "old": old, "new": new})
     >>> RefitReport(100, 1, 1.5, "roc_auc", scores).verdict
-    'the new model is better on the new rows: roc_auc 0.91 against 0.87, p = 0.034'
+    'the new model is better on the new rows: ROC AUC 0.91 against 0.87, p = 0.034'
     """
 
     n_rows: int
@@ -135,8 +136,7 @@ class RefitReport:
         p = self.p
         if np.isnan(p):
             return "the new rows do not suffice to compare the old model and the new model"
-        old, new = distinct_texts(self.old_score, self.new_score)
-        detail = f"{self.metric} {new} against {old}, p = {p:.2g}"
+        detail = f"{compared_scores(self.metric, self.old_score, self.new_score)}, p = {p:.2g}"
         if p >= SIGNIFICANT:
             return f"no clear difference on the new rows, so the old model can stay: {detail}"
         if self.new_score > self.old_score:
@@ -150,7 +150,18 @@ class RefitReport:
         return "\n".join([*lines, trained])
 
 
-def distinct_texts(old: float, new: float) -> tuple[str, str]:
+def compared_scores(scorer: str, old: float, new: float) -> str:
+    """Return the metric and the two scores of a scorer in words.
+
+    >>> compared_scores("neg_log_loss", -0.251, -0.24)
+    'log loss 0.24 against 0.25, lower is better'
+    """
+    words = MetricWords.of(scorer)
+    before, after = _distinct_texts(words.shown(old), words.shown(new))
+    return f"{words.name} {after} against {before}" + (f", {words.direction}" if words.is_loss else "")
+
+
+def _distinct_texts(old: float, new: float) -> tuple[str, str]:
     """Return two scores with as many digits as show that they differ."""
     for digits in (2, 3, 4, 6):
         texts = short_number(old, digits), short_number(new, digits)

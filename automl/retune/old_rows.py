@@ -61,10 +61,11 @@ def do_old_rows_help(
     harm = (both - alone)[known]
     if len(harm) < 2 or harm.mean() <= harm.std(ddof=1) / np.sqrt(len(harm)):
         return True
-    scores = [short_number(-float(losses[known].mean()), 3) for losses in (alone, both)]
+    words = task.metric.words
+    shown = [short_number(words.shown(-float(losses[known].mean())), 3) for losses in (alone, both)]
     notes.append(
-        f"the old rows are left out: on new rows, {configuration.family} has {task.metric.name} {scores[0]} "
-        f"without them and {scores[1]} with them"
+        f"the old rows are left out: on new rows, {configuration.family} has {words.name} {shown[0]} without them and "
+        f"{shown[1]} with them ({words.direction})"
     )
     return False
 

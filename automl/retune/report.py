@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from automl.plurals import plural, short_number
-from automl.refit.report import NOT_COMPARED, distinct_texts
+from automl.refit.report import NOT_COMPARED, compared_scores
 from automl.retune.comparison import LEVEL
+from automl.task.metric_words import MetricWords
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class RetuneReport:
     >>> report.is_better
     True
     >>> report.verdict.partition(",")[0]
-    'the new model is better on the 300 newest rows: roc_auc 0.91 against 0.87'
+    'the new model is better on the 300 newest rows: ROC AUC 0.91 against 0.87'
     """
 
     metric: str
@@ -102,10 +103,11 @@ class RetuneReport:
         if np.isnan(self.low):
             return "the newest rows do not suffice to compare the old model and the new model"
         rows = f"the {plural(self.n_compared, 'newest row')}"
-        old, new = distinct_texts(self.old_score, self.new_score)
+        words = MetricWords.of(self.metric)
+        low, high = sorted((words.shown(self.low), words.shown(self.high)))
         detail = (
-            f"{self.metric} {new} against {old}, {100 * LEVEL:g} % interval of the difference "
-            f"{short_number(self.low, 2)} to {short_number(self.high, 2)}, p = {self.p:.2g}"
+            f"{compared_scores(self.metric, self.old_score, self.new_score)}, {100 * LEVEL:g} % interval of the "
+            f"difference {short_number(low, 2)} to {short_number(high, 2)}, p = {self.p:.2g}"
         )
         if self.is_better:
             return f"the new model is better on {rows}: {detail}"

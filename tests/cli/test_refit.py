@@ -36,7 +36,7 @@ def test_new_rows_give_a_report_and_a_new_model(call, folder):
     table = folder / "new.csv"
     code, out, err = run(call, folder, "model", "--train", table, "--target", "price", "--out", folder / "new")
     assert code == 0, err
-    assert out.startswith("the new model is better on the new rows: neg_root_mean_squared_error -0.")
+    assert out.startswith("the new model is better on the new rows: root mean squared error 0.")
     assert f"saved to '{folder / 'new'}'" in err
     rows = make_table(2, slope=-1.0)
     assert load(folder / "new").score(rows.drop(columns="price"), rows["price"]) > 0.9

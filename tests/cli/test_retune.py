@@ -34,7 +34,7 @@ def test_a_better_model_takes_the_place_of_the_old_one(call, folder):
     old = ["--old", folder / "train.csv"]
     code, out, err = call("retune", folder / "model", folder / "new.csv", *old, "--out", folder / "better", *TRIALS)
     assert code == 0, err
-    assert out.startswith("the new model is better on the 50 newest rows: neg_root_mean_squared_error -0.")
+    assert out.startswith("the new model is better on the 50 newest rows: root mean squared error 0.")
     assert "tried 1 configuration, trained 1 model on 150 rows (0 old rows) in" in out
     assert f"saved to '{folder / 'better'}'" in err
     assert load(folder / "better").retune_report_.is_better

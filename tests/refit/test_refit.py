@@ -117,7 +117,7 @@ def test_a_better_model_on_new_rows_is_called_better(classifier, refitted):
     report = refitted.refit_report_
     assert report.new_score > report.old_score
     assert report.p < 0.05
-    assert report.verdict.startswith("the new model is better on the new rows: neg_log_loss ")
+    assert report.verdict.startswith("the new model is better on the new rows: log loss 0.")
     assert list(report.scores) == ["fold", "n_train", "n_test", "old", "new"]
     X, y = make_table(seed=2, shift=2.0)
     assert refitted.score(X, y) > classifier.score(X, y)
@@ -356,3 +356,11 @@ def test_the_verdict_follows_the_corrected_test(new, verdict):
     scores = pd.DataFrame({"fold": range(4), "n_train": 75, "n_test": 25, "old": old})
     scores["new"] = new if len(new) == 4 else [np.nan, np.nan, np.nan, 0.9]
     assert verdict in RefitReport(100, 1, 1.5, "accuracy", scores).verdict
+
+
+def test_the_verdict_shows_a_loss_without_the_sign_of_its_scorer():
+    scores = pd.DataFrame(
+        {"fold": range(4), "n_train": 75, "n_test": 25, "old": -30.5, "new": [-20, -21, -20.5, -20.5]}
+    )
+    verdict = RefitReport(100, 1, 1.5, "neg_root_mean_squared_error", scores).verdict
+    assert ": root mean squared error 20 against 30, lower is better, p = " in verdict

@@ -52,7 +52,7 @@ def test_a_model_of_the_new_rows_is_called_better(model, retuned):
     assert report.is_better
     assert report.low > 0
     assert report.new_score > report.old_score
-    assert report.verdict.startswith("the new model is better on the 60 newest rows: neg_root_mean_squared_error -")
+    assert report.verdict.startswith("the new model is better on the 60 newest rows: root mean squared error 0.")
     assert report.n_compared == 60
     X, y = make_rows(200, 2, slope=-1.0)
     assert retuned.score(X, y) > model.score(X, y) + 1
@@ -82,9 +82,7 @@ def test_the_search_starts_with_the_configurations_of_the_old_model(model, retun
 def test_old_rows_that_do_harm_are_left_out(retuned):
     report = retuned.retune_report_
     assert (report.n_rows, report.n_old_rows) == (N_NEW, 0)
-    assert report.notes[0].startswith(
-        "the old rows are left out: on new rows, ridge has neg_root_mean_squared_error -0.3"
-    )
+    assert report.notes[0].startswith("the old rows are left out: on new rows, ridge has root mean squared error 0.3")
 
 
 def make_wide(n, seed):
@@ -273,7 +271,7 @@ def test_times_of_both_tables_are_compared_as_dates_and_not_as_texts(model):
 @pytest.mark.parametrize(
     ("low", "high", "verdict"),
     [
-        (0.01, 0.05, "the new model is better on the 90 newest rows: r2 0.6 against 0.5, 95 % interval of the diff"),
+        (0.01, 0.05, "the new model is better on the 90 newest rows: R2 0.6 against 0.5, 95 % interval of the diff"),
         (-0.05, -0.01, "the old model is better on the 90 newest rows, keep it"),
         (-0.05, 0.01, "no clear difference on the 90 newest rows, so the old model can stay"),
         (np.nan, np.nan, "the newest rows do not suffice"),
@@ -283,6 +281,11 @@ def test_the_verdict_follows_the_interval(low, high, verdict):
     report = RetuneReport("r2", 0.5, 0.6, low, high, 0.04, 90, 900, 600, 2, 9, 60.0)
     assert report.verdict.startswith(verdict)
     assert report.is_better == (low > 0)
+
+
+def test_the_verdict_shows_a_loss_and_its_interval_without_the_sign_of_the_scorer():
+    verdict = RetuneReport("neg_log_loss", -0.5, -0.4, 0.05, 0.15, 0.01, 90, 900, 600, 2, 9, 60.0).verdict
+    assert ": log loss 0.4 against 0.5, lower is better, 95 % interval of the difference -0.15 to -0.05, p" in verdict
 
 
 def test_the_interval_holds_zero_for_equal_models_and_not_for_unequal_ones():
