@@ -135,7 +135,8 @@ def _load_run(folder: Path, trusted: Collection[Any], for_prediction: bool) -> A
             reader.update()
     estimator.store = folder
     estimator._rows = StoredRows.of(folder)
-    estimator._stored_run = StoredRun.of(estimator, unfinished.positions, unfinished.reading)
+    stored = StoredRun.of(estimator, unfinished.positions, unfinished.reading)
+    estimator._stored_run = None if for_prediction else stored
     estimator._fit_seconds = 0.0 if reader.session is None else reader.session.elapsed
     estimator._has_earlier_sessions = reader.session is not None and reader.session.earlier_seconds > 0
     if prepared.task.trains_at_last and any(bag.folds for bag in estimator._ensemble.bags):

@@ -111,6 +111,8 @@ def test_a_run_that_is_loaded_for_prediction_says_so(run):
     for name in ("frontier_", "metric_scores_", "suspect_labels_", "score_over_time_", *others):
         with pytest.raises(AttributeError, match="for_prediction=True"):
             getattr(loaded, name)
+    with pytest.raises(InvalidInputError, match="not a model that was loaded with for_prediction=True"):
+        loaded.more(max_trials=1)
 
 
 def attributes(model):
