@@ -102,6 +102,8 @@ class Advice:
         What the checks before a search have found.
     metric : str
         Name of the scorer that the search would maximize.
+    of_class : str
+        The class that the metric is about, such as ``class 'yes'``; empty for metrics of all classes.
     n_folds, n_workers : int
         Folds of the search, and trials that run at the same time.
     families : tuple of FamilyAdvice
@@ -130,6 +132,7 @@ class Advice:
     target: Mapping[str, float]
     warnings: tuple[DataWarning, ...]
     metric: str
+    of_class: str
     n_folds: int
     n_workers: int
     families: tuple[FamilyAdvice, ...]
@@ -175,7 +178,7 @@ class Advice:
         True
         """
         first, *longer = self.budgets
-        words = MetricWords.of(self.metric)
+        words = MetricWords.of(self.metric, self.of_class)
         if not first.n_fits:
             return f"{first.seconds:g} s are too few for one fit on this table; use a larger time_budget."
         counts = f"{plural(first.n_configurations, 'configuration')} in {plural(first.n_fits, 'fit')}"
@@ -289,6 +292,7 @@ def advise(
         target=_target(prepared),
         warnings=tuple(checks.warnings),
         metric=found.metric.name,
+        of_class=found.metric.of_class,
         n_folds=len(found.folds),
         n_workers=plan.n_workers,
         families=_families(plan),

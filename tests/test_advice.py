@@ -39,6 +39,13 @@ def test_it_says_what_is_in_the_table(advice):
     assert advice.metric == "neg_log_loss"
 
 
+def test_it_names_the_class_that_the_metric_is_about():
+    X, y = load_wine(return_X_y=True)
+    is_first = np.where(y == 0, "yes", "no")
+    advice = automl.advise(X, is_first, time_budget=2, n_jobs=1, scoring="f1", include=["lda"])
+    assert "a search for the best F1 of class 'yes' would try" in advice.conclusion
+
+
 def test_the_checks_before_a_search_are_part_of_it(advice):
     assert {warning.code for warning in advice.warnings}  # the rows are in the order of the classes
 

@@ -99,8 +99,8 @@ def _show(advice: Advice, name: str, target: str) -> None:
     console.print(f"  columns   {kinds}{missing}")
     console.print(f"  target    {escape(target)}: {escape(_target(advice))}")
     folds = f"{plural(advice.n_folds, 'fold')}, {plural(advice.n_workers, 'trial')} at the same time"
-    words = MetricWords.of(advice.metric)
-    console.print(f"  search    best {words.name} ({words.direction}); {folds}")
+    words = MetricWords.of(advice.metric, advice.of_class)
+    console.print(f"  search    best {escape(words.name)} ({words.direction}); {folds}")
     wording = WORDING.get()
     for warning in advice.warnings:
         text = wording(warning.message)
