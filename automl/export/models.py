@@ -103,8 +103,9 @@ def _learning_rate(model: Any) -> float:
 def _lightgbm(model: Any, library: Any, is_classifier: bool, script: Script) -> tuple[list[str], str]:
     params = {_LIGHTGBM_NAMES.get(name, name): value for name, value in library.params.items()}
     if library.native_categories:
-        # Beside the other parameters: a wrapper of the model would not pass it on to `fit`.
-        params["categorical_feature"] = Raw("list(range(len(CATEGORIES)))")
+        # Beside the other parameters: a wrapper of the model would not pass it on to `fit`. LightGBM uses it there by
+        # any of its names, but warns that it ignores `categorical_feature`.
+        params["categorical_column"] = Raw("list(range(len(CATEGORIES)))")
     return [], script.call(
         "lightgbm",
         "LGBMClassifier" if is_classifier else "LGBMRegressor",

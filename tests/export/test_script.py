@@ -8,6 +8,7 @@ import dis
 import os
 import subprocess
 import sys
+import warnings
 from types import CodeType
 
 import numpy as np
@@ -382,3 +383,17 @@ def test_a_script_has_the_rounds_of_a_training_that_no_time_limit_has_cut():
     assert fitted.best_pipeline_[-1].n_iter_ == 57
     second.cut_ = fitted._ensemble.bags[0].models[2][-1].cut_ = True
     assert "n_estimators=1," in python_script(fitted)
+
+
+def test_a_script_of_lightgbm_with_categories_gives_no_warning():
+    table, names = mixed_table(120)[["size", "city", "floor", "label"]], {"__name__": "script"}
+    arguments = FAST | {"include": (), "max_trials": 1, "initial_configurations": [{"model": "lightgbm"} | NATIVE]}
+    model = AutoMLClassifier(**arguments).fit(table.drop(columns="label"), table["label"])
+    script = python_script(model)
+    exec(script, names)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plain = names["make_model"]().fit(names["read_columns"](table), names["read_target"](table["label"]))
+        plain.predict_proba(names["read_columns"](table))
+    trees = plain[-1].booster_.dump_model()["tree_info"]
+    assert "'decision_type': '=='" in str(trees)  # the categories are used as such
