@@ -345,8 +345,14 @@ def typical_model(model: Any) -> Any:
 
 
 def _median_model(models: Sequence[Any]) -> Any:
-    """Return the model whose number of rounds is the median."""
-    return sorted(models, key=_rounds)[(len(models) - 1) // 2]
+    """Return the model whose number of rounds is the median, among those whose training had enough time if possible."""
+    whole = [model for model in models if not is_cut(model)] or models
+    return sorted(whole, key=_rounds)[(len(whole) - 1) // 2]
+
+
+def is_cut(model: Any) -> bool:
+    """Return whether the time limit has ended the training of a fitted model."""
+    return bool(getattr(model, "cut_", False))
 
 
 def _varying_models(model: Any) -> list[Any]:
@@ -356,8 +362,8 @@ def _varying_models(model: Any) -> list[Any]:
 
 def _rounds(model: Any) -> int:
     """Return the number of rounds of a fitted model; 0 if it has none, as ridge in closed form."""
-    rounds = getattr(model, "n_iter_", None)
-    return 0 if rounds is None or np.size(rounds) == 0 else int(np.max(rounds))
+    found = getattr(model, "n_iter_", None)
+    return 0 if found is None or np.size(found) == 0 else int(np.max(found))
 
 
 def _remark_on_settings(models: Sequence[Any], of: str, script: Script) -> None:

@@ -16,7 +16,7 @@ from automl.errors import InvalidInputError
 from automl.export.code import Script, call_code, docstring, indent, list_code, make_pipeline_code, one_line, quote
 from automl.export.columns import Columns, constant, raw_names, read_code, text_names
 from automl.export.folds import add_remarks, splitter, with_groups
-from automl.export.models import NETWORKS, model_code, typical_model
+from automl.export.models import NETWORKS, is_cut, model_code, typical_model
 from automl.export.parts import check_decimal
 from automl.export.scores import print_scores_code, score_code
 from automl.export.steps import category_codes, step_code
@@ -129,6 +129,8 @@ def python_script(estimator: FittedModel, name: str = "pipeline.py") -> str:
     bag = max(estimator._ensemble.bags, key=lambda bag: bag.weight)
     pipeline, reader, script = bag.typical_model, estimator._reader, Script()
     steps = dict(pipeline.steps)
+    if is_cut(steps["model"]) and not _is_network(steps["model"]):  # a network's counterpart chooses its own rounds
+        script.remark("the time limit ended the training of the model early; this script trains for as few rounds")
     columns = read_code(reader, script)
     features = [str(name) for name in reader.get_feature_names_out()]  # by position, unlike columns.names
     categories = [features[position] for position in reader.categorical_]

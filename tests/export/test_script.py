@@ -6,6 +6,7 @@ import ast
 import builtins
 import dis
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -374,15 +375,20 @@ def test_a_script_has_the_rate_of_a_training_that_was_short_of_time(model):
     assert "learning_rate=0.1538," in python_script(fitted)
 
 
-def test_a_script_has_the_rounds_of_a_training_that_no_time_limit_has_cut():
+@pytest.mark.parametrize("model", ["lightgbm", "hist_gradient_boosting"])
+def test_a_script_has_the_rounds_of_a_fold_model_that_the_time_has_not_cut(model):
     X, y = load_diabetes(return_X_y=True)
-    fitted = AutoMLRegressor(**FAST | {"include": ("lightgbm",), "max_trials": 1}).fit(X[:100], y[:100])
-    first, second, _ = (pipeline[-1] for pipeline in fitted._ensemble.bags[0].models)
-    first.n_iter_, first.cut_, second.n_iter_ = 1, True, 57
-    assert "n_estimators=57," in python_script(fitted)
-    assert fitted.best_pipeline_[-1].n_iter_ == 57
-    second.cut_ = fitted._ensemble.bags[0].models[2][-1].cut_ = True
-    assert "n_estimators=1," in python_script(fitted)
+    fitted = AutoMLRegressor(**FAST | {"include": (model,), "max_trials": 1}).fit(X[:100], y[:100])
+    models = [pipeline[-1] for pipeline in fitted._ensemble.bags[0].models]
+    for i, (own, rounds) in enumerate(zip(models, (7, 13, 17), strict=True)):
+        own.n_iter_, own.cut_ = rounds, i == 0
+    assert re.search(r"(n_estimators|max_iter)=13\b", python_script(fitted))
+    assert fitted.best_pipeline_[-1].n_iter_ == 13
+    for own in models:
+        own.cut_ = True
+    script = python_script(fitted)
+    assert re.search(r"(n_estimators|max_iter)=7\b", script)
+    assert "the time limit ended the training of the model early" in script
 
 
 def test_a_script_of_lightgbm_with_categories_gives_no_warning():
