@@ -29,12 +29,15 @@ class Script:
         Import statements.
     definitions : dict of str to str
         Code of functions and classes, by name.
+    modules : dict of str to str
+        The module of each definition that is a copy; "" for one that is written for scripts.
     remarks : list of str
         What differs from the pipeline of the search.
     """
 
     imports: set[str] = field(default_factory=set)
     definitions: dict[str, str] = field(default_factory=dict)
+    modules: dict[str, str] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
 
     def use(self, module: str, name: str) -> str:
@@ -49,8 +52,10 @@ class Script:
         return call_code(name, parts)
 
     def define(self, name: str, code: str) -> str:
-        """Add a function or class to the script, and return its name."""
-        self.definitions.setdefault(name, code)
+        """Add a function or class to the script, and return its name; it takes the place of later copies."""
+        if self.definitions.setdefault(name, code) != code:
+            raise RuntimeError(f"the script has another definition of {name}")
+        self.modules[name] = ""
         return name
 
     def remark(self, text: str) -> None:
@@ -102,10 +107,11 @@ class Script:
     def copy(self, item: Callable[..., Any] | type) -> str:
         """Copy a function or class of this project, with all that it uses of it, and return its name.
 
-        A definition that the script has already stays as it is.
+        A definition that the script has already stays as it is, but one of another module must not have its name.
         """
-        found = find_source(item.__module__, item.__name__, self.definitions)
+        found = find_source(item.__module__, item.__name__, self.modules)
         self.imports |= found.imports
+        self.modules |= found.modules
         self.definitions |= found.definitions
         return item.__name__
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -20,11 +20,14 @@ class Source:
     ----------
     definitions : dict of str to str
         Code of functions, classes and constants, by name.
+    modules : dict of str to str
+        The module of each definition.
     imports : set of str
         Import statements of other libraries.
     """
 
     definitions: dict[str, str]
+    modules: dict[str, str]
     imports: set[str]
 
 
@@ -36,24 +39,34 @@ class _Module:
     imports: dict[str, tuple[str, str]]
 
 
-def find_source(module: str, name: str, known: Collection[str] = ()) -> Source:
+def find_source(module: str, name: str, known: Mapping[str, str]) -> Source:
     """Return the code of a definition of a module, and of all definitions of this project that it uses.
 
     Parameters
     ----------
-    known : collection of str
-        Names of definitions that are not needed, with what only they use.
+    known : mapping of str to str
+        Names of definitions that are not needed, with what only they use, and their modules; "" for a definition that
+        takes the place of any other one.
+
+    Raises
+    ------
+    RuntimeError
+        If two modules have different definitions of one name, of which a script could hold only one.
     """
-    found = Source({}, set())
-    _collect(module, name, {*known}, found)
+    found = Source({}, {}, set())
+    _collect(module, name, dict(known), found)
     return found
 
 
-def _collect(module: str, name: str, visited: set[str], found: Source) -> None:
+def _collect(module: str, name: str, visited: dict[str, str], found: Source) -> None:
     own = _read_module(module)
-    if name in own.definitions and name not in visited:
-        visited.add(name)
-        code, used = own.definitions[name]
+    if name in own.definitions:
+        earlier, (code, used) = visited.get(name), own.definitions[name]
+        if earlier in ("", module):
+            return
+        if earlier is not None and _read_module(earlier).definitions[name][0] != code:
+            raise RuntimeError(f"a script cannot hold {name} of {module} and {name} of {earlier}; rename one of them")
+        visited[name] = found.modules[name] = module
         for other in used:
             _collect(module, other, visited, found)
         found.definitions[name] = code

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pipelines.component import LARGEST
 from pipelines.steps.encoders import find_levels
 
-Array = NDArray[np.float64]
+Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 Keys = NDArray[np.uint64]
 
@@ -41,7 +41,7 @@ class Arithmetic:
     def __init__(self, terms: Ints):
         self.terms = terms
 
-    def transform(self, X: Array) -> Array:
+    def transform(self, X: Floats) -> Floats:
         """Return the columns, shape (n_samples, n_columns); a result that is not finite is a missing cell."""
         operations, first, second, later, third = self.terms.T
         out = np.empty((len(X), len(self.terms)))
@@ -79,7 +79,7 @@ def draw_arithmetic(numbers: Sequence[int], rng: np.random.Generator) -> Arithme
     return Arithmetic(np.array(chosen, dtype=np.intp).reshape(-1, 5))
 
 
-def finite(out: Array) -> Array:
+def finite(out: Floats) -> Floats:
     """Return numbers within the limits of models; a number that is not finite becomes a missing cell."""
     out[~np.isfinite(out)] = np.nan
     return np.clip(out, -LARGEST, LARGEST, out=out)
@@ -97,16 +97,16 @@ class GroupStatistics:
     grouping_columns : sequence of int
     """
 
-    def __init__(self, levels: list[Array], groups: list[Ints], grouping_columns: Sequence[int]):
+    def __init__(self, levels: list[Floats], groups: list[Ints], grouping_columns: Sequence[int]):
         self.levels = levels
         self.groups = groups
         self.grouping_columns = list(grouping_columns)
         self.ratios: list[tuple[int, int]] = []  # numbers of a grouping column and of a column
         self.ranks: list[tuple[int, int]] = []
-        self.means: list[Array] = []  # of the groups, one for each ratio
-        self.quantiles: list[Array] = []  # shape (n_groups, N_QUANTILES), one for each rank
+        self.means: list[Floats] = []  # of the groups, one for each ratio
+        self.quantiles: list[Floats] = []  # shape (n_groups, N_QUANTILES), one for each rank
 
-    def learn(self, X: Array, weight: Array, pairs: Sequence[tuple[int, int]]) -> None:
+    def learn(self, X: Floats, weight: Floats, pairs: Sequence[tuple[int, int]]) -> None:
         """Learn the mean and the quantiles of each pair of a grouping column and a number."""
         ids = self._find_groups(X, {grouping for grouping, _ in pairs})
         ordered: dict[int, Ints] = {}
@@ -119,7 +119,7 @@ class GroupStatistics:
             self.quantiles.append(_group_quantiles(x, ordered[column], ids[grouping], n_groups))
         self.ratios, self.ranks = list(pairs), list(pairs)
 
-    def transform(self, X: Array) -> Array:
+    def transform(self, X: Floats) -> Floats:
         """Return the ratios and then the ranks, shape (n_samples, n_columns)."""
         ids = self._find_groups(X, {grouping for grouping, _ in (*self.ratios, *self.ranks)})
         out = np.empty((len(X), len(self.ratios) + len(self.ranks)))
@@ -141,14 +141,14 @@ class GroupStatistics:
         kept.ranks, kept.quantiles = [self.ranks[i] for i in ranks], [self.quantiles[i] for i in ranks]
         return kept
 
-    def _find_groups(self, X: Array, needed: set[int]) -> dict[int, Ints]:
+    def _find_groups(self, X: Floats, needed: set[int]) -> dict[int, Ints]:
         return {
             grouping: self.groups[grouping][find_levels(self.levels[grouping], X[:, self.grouping_columns[grouping]])]
             for grouping in needed
         }
 
 
-def find_groupings(X: Array, columns: Sequence[int]) -> GroupStatistics:
+def find_groupings(X: Floats, columns: Sequence[int]) -> GroupStatistics:
     """Return grouping columns, without pairs; a group has at least ten rows."""
     levels, groups = [], []
     for column in columns:
@@ -162,7 +162,7 @@ def find_groupings(X: Array, columns: Sequence[int]) -> GroupStatistics:
     return GroupStatistics(levels, groups, columns)
 
 
-def _group_means(x: Array, weight: Array, ids: Ints, n_groups: int) -> Array:
+def _group_means(x: Floats, weight: Floats, ids: Ints, n_groups: int) -> Floats:
     """Return the means of groups without missing cells; the first is that of all rows."""
     known = ~np.isnan(x)
     sums = np.bincount(ids, np.where(known, x, 0.0) * weight, minlength=n_groups)
@@ -173,7 +173,7 @@ def _group_means(x: Array, weight: Array, ids: Ints, n_groups: int) -> Array:
     return np.where(np.abs(means) > 1e-8 * np.abs(x[known]).max(initial=0.0), means, np.nan)
 
 
-def _group_quantiles(x: Array, ordered: Ints, ids: Ints, n_groups: int) -> Array:
+def _group_quantiles(x: Floats, ordered: Ints, ids: Ints, n_groups: int) -> Floats:
     """Return quantiles of groups, shape (n_groups, N_QUANTILES); the first are those of all rows.
 
     Parameters
@@ -195,7 +195,7 @@ def _group_quantiles(x: Array, ordered: Ints, ids: Ints, n_groups: int) -> Array
     return out
 
 
-def _percentiles(x: Array, quantiles: Array, ids: Ints) -> Array:
+def _percentiles(x: Floats, quantiles: Floats, ids: Ints) -> Floats:
     """Return the share of the quantiles of its group below each value; an equal quantile counts half."""
     out = np.empty(len(x))
     size = MAX_QUANTILE_CELLS // N_QUANTILES
@@ -223,18 +223,18 @@ class TargetMeans:
         The unit to which the cells of a column are rounded.
     """
 
-    def __init__(self, columns: Ints, multipliers: Keys, steps: Array):
+    def __init__(self, columns: Ints, multipliers: Keys, steps: Floats):
         self.columns = columns
         self.multipliers = multipliers
         self.steps = steps
         self.keys: list[Keys] = []  # sorted, of each subset
-        self.means: list[Array] = []  # shape (n_keys + 1, n_targets); the last row is for an unknown key
+        self.means: list[Floats] = []  # shape (n_keys + 1, n_targets); the last row is for an unknown key
 
-    def find_keys(self, X: Array) -> Keys:
+    def find_keys(self, X: Floats) -> Keys:
         """Return the keys of rows, shape (n_samples, n_subsets)."""
         return codes(X[:, self.columns], self.steps) @ self.multipliers
 
-    def transform(self, X: Array) -> Array:
+    def transform(self, X: Floats) -> Floats:
         """Return the mean targets, shape (n_samples, n_columns)."""
         found = self.find_keys(X)
         parts = [np.empty((len(X), 0))]
@@ -244,7 +244,7 @@ class TargetMeans:
         return np.hstack(parts)
 
 
-def codes(X: Array, steps: Array) -> Keys:
+def codes(X: Floats, steps: Floats) -> Keys:
     """Return the cells as whole multiples of a step of their column; a missing cell has a code of its own."""
     with np.errstate(invalid="ignore"):
         out = np.clip(np.rint(X / steps), -(2.0**53), 2.0**53)
@@ -262,7 +262,7 @@ class OutOfFold:
         The folds get about the same distribution of these values.
     """
 
-    def __init__(self, targets: Array, weight: Array, y: NDArray[Any], rng: np.random.Generator):
+    def __init__(self, targets: Floats, weight: Floats, y: NDArray[Any], rng: np.random.Generator):
         n = len(y)
         shuffled = rng.permutation(n)
         self.folds = np.empty(n, dtype=np.intp)
@@ -276,7 +276,7 @@ class OutOfFold:
         self.priors = np.where(counts.sum() > counts, 1, 0)[:, None] * (sums.sum(axis=0) - sums) / rest
         self.priors[counts.sum() <= counts] = self.prior
 
-    def encode(self, at: Ints, n_levels: int, rows: Ints | slice = slice(None)) -> tuple[Array, Array]:
+    def encode(self, at: Ints, n_levels: int, rows: Ints | slice = slice(None)) -> tuple[Floats, Floats]:
         """Return the encoding of some rows, and the mean targets of the levels for new rows."""
         sums, counts = self._sums(at * N_FOLDS + self.folds, n_levels * N_FOLDS)
         sums, counts = sums.reshape(n_levels, N_FOLDS, -1), counts.reshape(n_levels, N_FOLDS)
@@ -287,7 +287,7 @@ class OutOfFold:
         means = (all_sums + SMOOTH * self.prior) / (all_counts + SMOOTH)[:, None]
         return out, np.vstack([means, self.prior])
 
-    def _sums(self, at: Ints, size: int) -> tuple[Array, Array]:
+    def _sums(self, at: Ints, size: int) -> tuple[Floats, Floats]:
         sums = [np.bincount(at, target, minlength=size) for target in (*self.weighted.T, self.weight)]
-        table: Array = np.column_stack(sums).astype(float)
+        table: Floats = np.column_stack(sums).astype(float)
         return table[:, :-1], table[:, -1]

@@ -27,7 +27,7 @@ from pipelines.steps.preprocessing import column_quantiles
 from pipelines.steps.screening import Screening
 from pipelines.weights import relative_weights
 
-Array = NDArray[np.float64]
+Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 SCREENED_ROWS = 4_000
@@ -88,24 +88,24 @@ class CombinedFeatures(TransformerMixin, BaseEstimator):
         self._learn(np.asarray(X, dtype=float), np.asarray(y), sample_weight)
         return self
 
-    def fit_transform(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
+    def fit_transform(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Floats:
         """Return the table with the new columns at its end; no row is encoded by its own target."""
         X = np.asarray(X, dtype=float)
         return self._join(X, self._learn(X, np.asarray(y), sample_weight))
 
-    def transform(self, X: ArrayLike) -> Array:
+    def transform(self, X: ArrayLike) -> Floats:
         """Return the table with the new columns at its end."""
         check_is_fitted(self)
         X = np.asarray(X, dtype=float)
         return self._join(X, self.means_.transform(X))
 
-    def _join(self, X: Array, encoded: Array) -> Array:
+    def _join(self, X: Floats, encoded: Floats) -> Floats:
         out = np.hstack([X, self.arithmetic_.transform(X), self.groups_.transform(X), encoded])
         limited = out[:, X.shape[1] : out.shape[1] - encoded.shape[1]]
         np.clip(limited, *self.limits_, out=limited)
         return out
 
-    def _learn(self, X: Array, y: NDArray[Any], sample_weight: ArrayLike | None) -> Array:
+    def _learn(self, X: Floats, y: NDArray[Any], sample_weight: ArrayLike | None) -> Floats:
         """Choose and learn the new columns; return the mean targets of the training rows, out of fold."""
         rng = np.random.default_rng(self.random_state)
         self.n_features_in_ = X.shape[1]
@@ -143,7 +143,7 @@ class CombinedFeatures(TransformerMixin, BaseEstimator):
 
     def _keep_means(
         self, means: TargetMeans, encoder: OutOfFold, levels: dict[int, tuple[Ints, Any]], which: Ints, targets: Ints
-    ) -> Array:
+    ) -> Floats:
         """Learn the mean targets of the chosen subsets, the best first; return those of the training rows."""
         subsets = list(levels)
         wanted: dict[int, list[int]] = {}
@@ -166,7 +166,7 @@ class CombinedFeatures(TransformerMixin, BaseEstimator):
         means.columns, means.steps, means.multipliers = means.columns[used], means.steps[used], means.multipliers[used]
         return np.hstack(parts)
 
-    def _describe_columns(self, X: Array, rows: Ints) -> tuple[list[int], list[int], set[int]]:
+    def _describe_columns(self, X: Floats, rows: Ints) -> tuple[list[int], list[int], set[int]]:
         """Return the positions of categories, of numbers that vary, and of numbers with few different values."""
         categories = [int(j) for j in self.categorical]
         numbers, discrete = [], set()
@@ -186,7 +186,7 @@ class CombinedFeatures(TransformerMixin, BaseEstimator):
         n_classes = len(np.unique(y)) if self.classification else 1
         return 1 if n_classes <= 2 else min(n_classes, MAX_CLASSES)
 
-    def _targets(self, y: NDArray[Any]) -> Array:
+    def _targets(self, y: NDArray[Any]) -> Floats:
         """Return the numbers to average, shape (n_samples, n_targets): the target, or flags of classes."""
         if not self.classification:
             return y.astype(float)[:, None]
@@ -197,7 +197,7 @@ class CombinedFeatures(TransformerMixin, BaseEstimator):
         return (y[:, None] == classes[largest]).astype(float)
 
 
-def _weights(sample_weight: ArrayLike | None, n: int) -> Array:
+def _weights(sample_weight: ArrayLike | None, n: int) -> Floats:
     weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=float)
     counted = weight > 0
     if counted.all():
@@ -209,7 +209,7 @@ def _weights(sample_weight: ArrayLike | None, n: int) -> Array:
     return np.ones(n)
 
 
-def _find_limits(new: Array) -> tuple[Array, Array]:
+def _find_limits(new: Floats) -> tuple[Floats, Floats]:
     """Return limits of columns: the percentiles 1 and 99, moved outwards by their distance.
 
     Ratios and products have long tails, which would dominate linear models. A column that is nearly constant keeps its
@@ -231,7 +231,7 @@ def _draw_pairs(groups: GroupStatistics, numbers: Sequence[int]) -> list[tuple[i
 
 
 def _draw_subsets(
-    X: Array, groupings: Sequence[int], columns: Sequence[int], n_targets: int, rng: np.random.Generator
+    X: Floats, groupings: Sequence[int], columns: Sequence[int], n_targets: int, rng: np.random.Generator
 ) -> TargetMeans:
     """Return sets of one to three grouping columns, all columns, and random subsets of all columns."""
     share = min(1.0, MAX_ENCODINGS / n_targets / (MAX_CROSSES + MAX_SUBSETS))
@@ -254,7 +254,7 @@ def _draw_subsets(
     return TargetMeans(used, multipliers, np.array([_step(X[:, j]) for j in used]))
 
 
-def _step(x: Array) -> float:
+def _step(x: Floats) -> float:
     """Return the unit to which a column is rounded: 1 for whole numbers, else a hundredth of its spread."""
     x = x[~np.isnan(x)]
     if not len(x) or (np.rint(x) == x).all():
@@ -263,7 +263,7 @@ def _step(x: Array) -> float:
     return spread / 100 if spread > 0 else 1.0
 
 
-def _find_levels(X: Array, means: TargetMeans) -> dict[int, tuple[Ints, Any]]:
+def _find_levels(X: Floats, means: TargetMeans) -> dict[int, tuple[Ints, Any]]:
     """Return the level of each row and the sorted keys, by the number of the subset."""
     coded = codes(X[:, means.columns], means.steps)
     found = {}

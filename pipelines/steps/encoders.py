@@ -9,11 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-Array = NDArray[np.float64]
+Floats = NDArray[np.float64]
 Positions = NDArray[np.intp]
 
 
-def find_levels(levels: Array, column: Array) -> Positions:
+def find_levels(levels: Floats, column: Floats) -> Positions:
     """Return the position of each cell in the sorted levels of training; an unknown level has ``len(levels)``."""
     at = np.minimum(np.searchsorted(levels, column), len(levels) - 1)
     # NaN sorts last.
@@ -26,7 +26,7 @@ class FrequencyEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     __metadata_request__fit: ClassVar = {"row_weights": True}  # scikit-learn passes weights on
 
-    def fit(self, X: ArrayLike, y: Any = None, row_weights: Array | None = None) -> Self:
+    def fit(self, X: ArrayLike, y: Any = None, row_weights: Floats | None = None) -> Self:
         """Count the categories of each column."""
         X = np.asarray(X, dtype=float)
         self.n_features_in_ = X.shape[1]
@@ -36,7 +36,7 @@ class FrequencyEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.shares_ = [np.append(np.bincount(at, weight) / weight.sum(), 0.0) for _, at in counted]
         return self
 
-    def transform(self, X: ArrayLike) -> Array:
+    def transform(self, X: ArrayLike) -> Floats:
         """Return shares of shape (n_samples, n_features)."""
         check_is_fitted(self)
         X = np.asarray(X, dtype=float)
@@ -61,7 +61,7 @@ class CodeEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.n_features_in_ = np.shape(X)[1]
         return self
 
-    def transform(self, X: ArrayLike) -> Array:
+    def transform(self, X: ArrayLike) -> Floats:
         """Return codes of shape (n_samples, n_features)."""
         X = np.asarray(X, dtype=float)
         return X if self.keep_missing else np.where(np.isnan(X), -1.0, X)
@@ -94,7 +94,7 @@ class TargetMeanEncoder(TransformerMixin, BaseEstimator):
         self.n_splits = n_splits
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: ArrayLike, row_weights: Array | None = None) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike, row_weights: Floats | None = None) -> Self:
         """Learn the mean targets of the categories from all rows."""
         X = np.asarray(X, dtype=float)
         self.n_features_in_ = X.shape[1]
@@ -103,8 +103,8 @@ class TargetMeanEncoder(TransformerMixin, BaseEstimator):
         return self
 
     def fit_transform(
-        self, X: ArrayLike, y: ArrayLike, row_numbers: ArrayLike | None = None, row_weights: Array | None = None
-    ) -> Array:
+        self, X: ArrayLike, y: ArrayLike, row_numbers: ArrayLike | None = None, row_weights: Floats | None = None
+    ) -> Floats:
         """Encode each row by the means of the other folds; the result differs from ``fit(X, y).transform(X)``.
 
         Parameters
@@ -129,7 +129,7 @@ class TargetMeanEncoder(TransformerMixin, BaseEstimator):
             out[own] = _look_up(means, [at[own] for at in positions])
         return out
 
-    def transform(self, X: ArrayLike) -> Array:
+    def transform(self, X: ArrayLike) -> Floats:
         """Return means of shape (n_samples, n_features * n_targets); an unknown category gets the overall mean."""
         check_is_fitted(self)
         return _look_up(self.means_, self._find_positions(np.asarray(X, dtype=float)))
@@ -142,17 +142,17 @@ class TargetMeanEncoder(TransformerMixin, BaseEstimator):
         folds[shuffled[np.argsort(y[shuffled], kind="stable")]] = np.arange(len(y)) % self.n_splits
         return folds
 
-    def _find_positions(self, X: Array) -> list[Positions]:
+    def _find_positions(self, X: Floats) -> list[Positions]:
         return [find_levels(levels, column) for levels, column in zip(self.levels_, X.T, strict=True)]
 
-    def _targets(self, y: ArrayLike) -> Array:
+    def _targets(self, y: ArrayLike) -> Floats:
         """Return the columns to average, shape (n_samples, n_targets)."""
         if not self.classification:
             return np.asarray(y, dtype=float)[:, None]
         classes, codes = np.unique(np.asarray(y), return_inverse=True)
         return codes[:, None].astype(float) if len(classes) <= 2 else np.eye(len(classes))[codes]
 
-    def _learn_means(self, positions: list[Positions], targets: Array, weight: Array | None) -> list[Array]:
+    def _learn_means(self, positions: list[Positions], targets: Floats, weight: Floats | None) -> list[Floats]:
         """Return for each column the means of its levels and of an unknown level, shape (n_levels + 1, n_targets)."""
         overall = np.average(targets, axis=0, weights=weight)
         if weight is not None:
@@ -166,5 +166,5 @@ class TargetMeanEncoder(TransformerMixin, BaseEstimator):
         return means
 
 
-def _look_up(means: list[Array], positions: list[Positions]) -> Array:
+def _look_up(means: list[Floats], positions: list[Positions]) -> Floats:
     return np.column_stack([values[at] for values, at in zip(means, positions, strict=True)])

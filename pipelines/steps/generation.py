@@ -22,7 +22,7 @@ from pipelines.steps.combined_features import SCREENED_ROWS, CombinedFeatures
 from pipelines.steps.encoders import FrequencyEncoder
 from pipelines.steps.preprocessing import SafeScaler, clip_numbers, target_encoder
 
-Array = NDArray[np.float64]
+Floats = NDArray[np.float64]
 
 OPERATIONS = ("add", "subtract", "multiply", "divide")
 MAX_COLUMNS = 500  # wider tables gain no accuracy from more columns, which take minutes
@@ -35,7 +35,7 @@ COMBINED_MAX_ROWS = 100_000
 COMBINED_MAX_FEATURES = 2_000
 
 
-def apply_operation(operation: str, a: Array, b: Array) -> Array:
+def apply_operation(operation: str, a: Floats, b: Floats) -> Floats:
     """Apply one of `OPERATIONS`; a result that is not finite (division by 0) becomes 0, missing cells stay missing."""
     with np.errstate(all="ignore"):
         out = getattr(np, operation)(a, b)
@@ -88,14 +88,14 @@ class ArithmeticFeatures(TransformerMixin, BaseEstimator):
         self.bounds_ = _bounds(self._combine(X[rows]))
         return self
 
-    def transform(self, X: ArrayLike) -> Array:
+    def transform(self, X: ArrayLike) -> Floats:
         """Return the table with the new columns at its end."""
         check_is_fitted(self)
         X = np.asarray(X, dtype=float)
         low, high, center, scale = self.bounds_
         return np.hstack([X, (np.clip(self._combine(X), low, high) - center) / scale])
 
-    def _combine(self, X: Array) -> Array:
+    def _combine(self, X: Floats) -> Floats:
         new = [np.empty((len(X), 0))]
         for operation, pairs in groupby(self.pairs_, key=itemgetter(0)):
             first, second = np.array([pair[1:] for pair in pairs]).T
@@ -103,7 +103,7 @@ class ArithmeticFeatures(TransformerMixin, BaseEstimator):
         return np.hstack(new)
 
 
-def _bounds(new: Array) -> tuple[Array, Array, Array, Array]:
+def _bounds(new: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """Return lower and upper limits of columns, and centers and scales after clipping; each of shape (n_columns,)."""
     new = np.where(np.isnan(new).all(axis=0), 0.0, new)
     quantile = np.nanquantile if np.isnan(new).any() else np.quantile
@@ -117,7 +117,7 @@ def _bounds(new: Array) -> tuple[Array, Array, Array, Array]:
     return low, high, np.nanmean(clipped, axis=0), np.where(deviation > 0, deviation, 1.0)
 
 
-def _varies(column: Array) -> bool:
+def _varies(column: Floats) -> bool:
     known = column[~np.isnan(column)]
     return len(known) > 1 and bool((known != known[0]).any())
 
@@ -144,7 +144,7 @@ class CategoryPairs(TransformerMixin, BaseEstimator):
         self.widths_ = np.nan_to_num(X, nan=-1).max(axis=0) + 3
         return self
 
-    def transform(self, X: ArrayLike) -> Array:
+    def transform(self, X: ArrayLike) -> Floats:
         """Return the codes of the pairs, shape (n_samples, n_pairs)."""
         check_is_fitted(self)
         # 0 stands for a missing cell; all codes that training did not have share the last number.
@@ -175,7 +175,7 @@ class BoundedPCA(TransformerMixin, BaseEstimator):
         self.n_components_ = int(min(most, 1 + np.searchsorted(np.cumsum(ratio), self.variance)))
         return self
 
-    def transform(self, X: ArrayLike) -> Array:
+    def transform(self, X: ArrayLike) -> Floats:
         """Return components of shape (n_samples, n_components_)."""
         check_is_fitted(self)
         return clip_numbers(np.nan_to_num(self.pca_.transform(self.scaler_.transform(X))[:, : self.n_components_]))
@@ -201,7 +201,7 @@ class BoundedNystroem(TransformerMixin, BaseEstimator):
         ).fit(self.scaler_.transform(X))
         return self
 
-    def transform(self, X: ArrayLike) -> Array:
+    def transform(self, X: ArrayLike) -> Floats:
         """Return the table with the kernel features at its end."""
         check_is_fitted(self)
         X = np.asarray(X, dtype=float)
@@ -225,7 +225,7 @@ class BoundedAgglomeration(TransformerMixin, BaseEstimator):
             self.groups_ = FeatureAgglomeration(n_clusters=n).fit(self.scaler_.transform(X[rows]))
         return self
 
-    def transform(self, X: ArrayLike) -> Array:
+    def transform(self, X: ArrayLike) -> Floats:
         """Return group means of shape (n_samples, n_groups)."""
         check_is_fitted(self)
         scaled = self.scaler_.transform(X)

@@ -29,7 +29,7 @@ from pipelines.models._cost import encoded_width
 from pipelines.steps.encoders import CodeEncoder, FrequencyEncoder, TargetMeanEncoder
 from pipelines.weights import weighted_column_quantiles
 
-Array = NDArray[np.float64]
+Floats = NDArray[np.float64]
 
 MAX_CELLS = 30_000_000  # cells of one-hot columns: 240 MB
 MAX_COLUMNS = 1_500  # for transformations that scikit-learn fits to one column after the other, some in 20 ms each
@@ -37,7 +37,7 @@ MAX_OFFSET = 2.0**14  # ratio of the largest number of a column to its range; si
 MAX_TARGET_COLUMNS = 400  # columns of target encoding: one per category column and class
 
 
-def column_quantiles(X: Array, quantiles: Sequence[float], weight: Array | None = None) -> Array:
+def column_quantiles(X: Floats, quantiles: Sequence[float], weight: Floats | None = None) -> Floats:
     """Return quantiles of each column without its missing cells, shape (n_quantiles, n_features).
 
     Without weights, the result is that of `numpy.nanquantile`, which treats one column after the other and takes
@@ -102,7 +102,7 @@ class SafeScaler(StandardScaler):
 
     __metadata_request__fit: ClassVar = {"row_weights": True}  # scikit-learn passes weights on
 
-    def fit(self, X: Any, y: Any = None, row_weights: Array | None = None) -> Self:
+    def fit(self, X: Any, y: Any = None, row_weights: Floats | None = None) -> Self:
         """Learn the mean and the scale of each column."""
         super().fit(X, sample_weight=row_weights)
         self.scale_[constant_columns(X)] = np.inf
@@ -124,7 +124,7 @@ class SafeQuantileTransformer(QuantileTransformer):
 
     __metadata_request__fit: ClassVar = {"row_weights": True}  # scikit-learn passes weights on
 
-    def fit(self, X: ArrayLike, y: Any = None, row_weights: Array | None = None) -> Self:
+    def fit(self, X: ArrayLike, y: Any = None, row_weights: Floats | None = None) -> Self:
         """Learn the quantiles of each column."""
         super().fit(X)
         if row_weights is not None:
@@ -142,7 +142,7 @@ class QuartileScaler(RobustScaler):
 
     __metadata_request__fit: ClassVar = {"row_weights": True}  # scikit-learn passes weights on
 
-    def fit(self, X: ArrayLike, y: Any = None, row_weights: Array | None = None) -> Self:
+    def fit(self, X: ArrayLike, y: Any = None, row_weights: Floats | None = None) -> Self:
         """Learn the center and the scale of each column, without its missing cells."""
         X = np.asarray(X, dtype=float)
         X = np.where(np.isnan(X).all(axis=0), 0.0, X)
@@ -164,7 +164,7 @@ class RobustClipScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     __metadata_request__fit: ClassVar = {"row_weights": True}  # scikit-learn passes weights on
 
-    def fit(self, X: ArrayLike, y: Any = None, row_weights: Array | None = None) -> Self:
+    def fit(self, X: ArrayLike, y: Any = None, row_weights: Floats | None = None) -> Self:
         """Learn the center and the scale of each column, without its missing cells."""
         X = np.asarray(X, dtype=float)
         empty = np.isnan(X).all(axis=0)
@@ -177,14 +177,14 @@ class RobustClipScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.factor_ = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 0)
         return self
 
-    def transform(self, X: ArrayLike) -> Array:
+    def transform(self, X: ArrayLike) -> Floats:
         """Return values between -3 and 3, shape (n_samples, n_features)."""
         check_is_fitted(self)
         scaled = (np.asarray(X, dtype=float) - self.center_) * self.factor_
         return scaled / np.sqrt(1.0 + (scaled / 3.0) ** 2)
 
 
-def offset_columns(X: Array) -> NDArray[np.bool_]:
+def offset_columns(X: Floats) -> NDArray[np.bool_]:
     """Return which columns vary far less than their distance from 0, such as seconds since 1970 within a minute.
 
     In single precision, which most models use, such a column has at most about a thousand different values.
@@ -224,7 +224,7 @@ class OffsetRemover(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             self.offset_[far] = np.nanmedian(X[:, far], axis=0)
         return self
 
-    def transform(self, X: ArrayLike) -> Array:
+    def transform(self, X: ArrayLike) -> Floats:
         """Return the table without the offsets."""
         check_is_fitted(self)
         return np.asarray(X, dtype=float) - self.offset_
@@ -235,7 +235,7 @@ class WeightedImputer(SimpleImputer):
 
     __metadata_request__fit: ClassVar = {"row_weights": True}  # scikit-learn passes weights on
 
-    def fit(self, X: ArrayLike, y: Any = None, row_weights: Array | None = None) -> Self:
+    def fit(self, X: ArrayLike, y: Any = None, row_weights: Floats | None = None) -> Self:
         """Learn the number that fills the missing cells of each column."""
         super().fit(X)
         if row_weights is not None and self.strategy != "constant":
@@ -245,7 +245,7 @@ class WeightedImputer(SimpleImputer):
                     self.statistics_[j] = self._weighted_statistic(column[known], row_weights[known])
         return self
 
-    def _weighted_statistic(self, numbers: Array, weight: Array) -> Any:
+    def _weighted_statistic(self, numbers: Floats, weight: Floats) -> Any:
         if self.strategy == "mean":
             return np.average(numbers, weights=weight)
         if self.strategy == "median":
@@ -416,10 +416,10 @@ class SafePowerTransformer(PowerTransformer):
         super().fit(np.where(np.isnan(X).all(axis=0), 0.0, self._standardize(X)))
         return self
 
-    def fit_transform(self, X: ArrayLike, y: Any = None) -> Array:
+    def fit_transform(self, X: ArrayLike, y: Any = None) -> Floats:
         return self.fit(X).transform(X)
 
-    def transform(self, X: ArrayLike) -> Array:
+    def transform(self, X: ArrayLike) -> Floats:
         out = super().transform(self._standardize(X))
         return np.clip(out, -self._limit, self._limit)
 
@@ -431,6 +431,6 @@ class SafePowerTransformer(PowerTransformer):
         self.deviation_ = np.where(deviation > 0, deviation, 1.0)
         self.deviation_[constant_columns(X)] = np.inf
 
-    def _standardize(self, X: ArrayLike) -> Array:
+    def _standardize(self, X: ArrayLike) -> Floats:
         scaled = (np.asarray(X, dtype=float) - self.mean_) / self.deviation_
         return np.clip(scaled, -self._limit, self._limit)

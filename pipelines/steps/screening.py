@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 COMPARED_ROWS = 1_000  # rows on which columns are compared with each other
@@ -28,7 +28,7 @@ class Screening:
         Whether `y` holds classes. The correlation is then the mean over the classes, each against the others.
     """
 
-    def __init__(self, y: NDArray[Any], weight: Array, classification: bool):
+    def __init__(self, y: NDArray[Any], weight: Floats, classification: bool):
         if classification:
             classes = np.unique(y)
             targets = (classes[-1:] if len(classes) == 2 else classes)[:, None] == y
@@ -36,11 +36,11 @@ class Screening:
             targets = rank(np.asarray(y, dtype=float)[None, :])[0]
         self._root = np.sqrt(weight / weight.sum())
         self._targets = self._standardize(targets.astype(float))
-        self._scores: list[Array] = []
+        self._scores: list[Floats] = []
         self._ranks: list[NDArray[np.float32]] = []
         self._compared = slice(0, COMPARED_ROWS)
 
-    def add(self, columns: Array, *, drop_mostly_equal: bool = False) -> Array:
+    def add(self, columns: Floats, *, drop_mostly_equal: bool = False) -> Floats:
         """Enter columns of shape (n_samples, n_columns); return their scores.
 
         Parameters
@@ -92,14 +92,14 @@ class Screening:
                 free &= ~similar[i]
         return np.array(chosen, dtype=np.intp)
 
-    def _standardize(self, rows: Array) -> Array:
+    def _standardize(self, rows: Floats) -> Floats:
         """Return variables, one in each row, such that a product of two is their weighted correlation."""
         centered = (rows - (rows * self._root**2).sum(axis=1, keepdims=True)) * self._root
         norm = np.sqrt((centered**2).sum(axis=1, keepdims=True))
         return centered / np.where(norm > 1e-12, norm, np.inf)
 
 
-def rank(variables: Array) -> tuple[Array, Array]:
+def rank(variables: Floats) -> tuple[Floats, Floats]:
     """Return the ranks of variables, one in each row, and the variance of the ranks as a share of the largest one.
 
     Equal values share their mean rank. Missing values get the mean of all ranks, 0.5. Ranks lie between 0 and 1.
