@@ -220,13 +220,7 @@ def _neighbors(model: Any, script: Script) -> str:
 
 
 def _qda(model: Any, script: Script) -> str:
-    script.remark("QuadraticDiscriminantAnalysis has no shrinkage towards the pooled covariance; its score may differ")
-    return script.call(
-        "sklearn.discriminant_analysis",
-        "QuadraticDiscriminantAnalysis",
-        solver="eigen",
-        shrinkage=max(float(model.reg_param), 1e-3),
-    )
+    return f"{_copy_classifier(RegularizedQDA, script)}(reg_param={float(model.reg_param)!r})"
 
 
 def _process(model: Any, script: Script) -> str:
@@ -267,9 +261,9 @@ _ALL_ROWS = '''def weighted_rows(X, y, sample_weight):
 
 def _balanced(model: Any, script: Script) -> list[str]:
     *before, inner = model_code(model.classifier_, script)
-    name = _copy_wrapper(BalancedClassifier, script)
+    name = _copy_classifier(BalancedClassifier, script)
     settings = [quote(model.strategy), f"power={float(model.power)!r}"]
-    if model.weighted and not isinstance(model.classifier_, RegularizedQDA):  # the plain counterpart takes no weights
+    if model.weighted:
         settings.append("weighted=True")
     return [*before, call_code(name, [inner, *settings])]
 
@@ -277,27 +271,27 @@ def _balanced(model: Any, script: Script) -> list[str]:
 def _cleaned(model: Any, script: Script) -> list[str]:
     *before, inner = model_code(model.classifier_, script)
     settings = [f"margin={float(model.margin)!r}", f"random_state={int(model.random_state)}"]
-    return [*before, call_code(_copy_wrapper(CleanedClassifier, script), [inner, *settings])]
+    return [*before, call_code(_copy_classifier(CleanedClassifier, script), [inner, *settings])]
 
 
 def _thresholds(model: Any, script: Script) -> list[str]:
     *before, inner = model_code(_median_model(model.models_), script)
     _remark_on_settings(model.models_, "classes", script)
-    return [*before, call_code(_copy_wrapper(ThresholdClassifier, script), [inner, f"ranks={list(model.ranks)}"])]
+    return [*before, call_code(_copy_classifier(ThresholdClassifier, script), [inner, f"ranks={list(model.ranks)}"])]
 
 
 def _class_numbers(model: Any, script: Script) -> list[str]:
     *before, inner = model_code(model.regressor_, script)
     settings = [f"ranks={list(model.ranks)}", f"random_state={int(model.random_state)}"]
-    return [*before, call_code(_copy_wrapper(NumberClassifier, script), [inner, *settings])]
+    return [*before, call_code(_copy_classifier(NumberClassifier, script), [inner, *settings])]
 
 
 def _proportional_odds(model: Any, script: Script) -> str:
     settings = [f"C={float(model.C)!r}", f"ranks={list(model.ranks)}"]
-    return call_code(_copy_wrapper(ProportionalOddsClassifier, script), settings)
+    return call_code(_copy_classifier(ProportionalOddsClassifier, script), settings)
 
 
-def _copy_wrapper(classifier: type, script: Script) -> str:
+def _copy_classifier(classifier: type, script: Script) -> str:
     """Copy the class of a classifier that takes weights, and return its name."""
     script.define("weighted_rows", _ALL_ROWS)
     return script.copy(classifier)

@@ -403,3 +403,17 @@ def test_a_script_of_lightgbm_with_categories_gives_no_warning():
         plain.predict_proba(names["read_columns"](table))
     trees = plain[-1].booster_.dump_model()["tree_info"]
     assert "'decision_type': '=='" in str(trees)  # the categories are used as such
+
+
+def test_a_script_of_quadratic_discriminant_analysis_predicts_like_the_model_where_a_column_is_constant_in_a_class():
+    rng = np.random.default_rng(0)
+    y = np.arange(120) % 2
+    X = pd.DataFrame({"a": rng.normal(size=120) + y, "b": rng.normal(size=120) * y, "c": rng.normal(size=120)})
+    configuration = {"model": "qda", "scaling": "quantile", "scaling:quantile:output_distribution": "uniform"}
+    configuration |= {"model:qda:reg_param": 1e-4, "balancing": "none"}
+    arguments = FAST | {"include": (), "max_trials": 1, "initial_configurations": [configuration]}
+    model, names = AutoMLClassifier(**arguments).fit(X, y), {"__name__": "script"}
+    exec(python_script(model), names)
+    plain = names["make_model"]().fit(names["read_columns"](X), y)
+    expected = model.best_pipeline_.predict_proba(X)
+    assert np.abs(plain.predict_proba(names["read_columns"](X)) - expected).mean() < 0.02

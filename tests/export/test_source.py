@@ -13,7 +13,7 @@ from automl import export
 from automl.export.code import Script
 from automl.export.parts import to_numbers
 
-COPIES = re.compile(r"\b(?:script\.copy|_copy_wrapper)\(([A-Za-z_.]+)[,)]")
+COPIES = re.compile(r"\b(?:script\.copy|_copy_classifier)\(([A-Za-z_.]+)[,)]")
 
 
 def copied():

@@ -71,7 +71,7 @@ def test_a_model_without_weights_gets_copies_unless_it_predicts_held_out_rows():
 
 
 def test_an_exported_oversampling_uses_weights_where_the_plain_model_takes_them():
-    for model, expected in (("logistic_regression", True), ("qda", False), ("k_nearest_neighbors", False)):
+    for model, expected in (("logistic_regression", True), ("qda", True), ("k_nearest_neighbors", False)):
         (*_, code) = model_code(balanced(model, "oversample")[1], Script())
         assert ("weighted=True" in code) == expected
 
