@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import cache
 from typing import Any, Self
@@ -24,7 +24,7 @@ from pipelines.table.columns import (
     wall_clock,
 )
 from pipelines.table.date_texts import _duration, _time, parse_dates
-from pipelines.table.number_texts import read_number
+from pipelines.table.number_texts import read_number, read_plain_number
 
 
 class CategoryCodes(TransformerMixin, BaseEstimator):
@@ -125,8 +125,8 @@ def durations_to_seconds(column: pd.Series) -> pd.Series:
     return column.astype(object).map(seconds, na_action="ignore")
 
 
-def texts_to_numbers(column: pd.Series, decimal: str, units: dict[str, float]) -> pd.Series:
-    """Return a column as numbers; texts are read with this decimal mark and these units, other texts become missing."""
+def read_numbers(column: pd.Series, read: Callable[[str], float]) -> pd.Series:
+    """Return a column as numbers; `read` returns the number of a text, or NaN for a text that becomes missing."""
     column = durations_to_seconds(column)
     if pd.api.types.is_numeric_dtype(column):
         numbers = column.astype(float)
@@ -134,17 +134,22 @@ def texts_to_numbers(column: pd.Series, decimal: str, units: dict[str, float]) -
             advice = "replace them by empty cells or finite numbers"
             raise SystemExit(f"column '{column.name}' holds infinite values, which the model refuses; {advice}")
         return numbers
-    read = cache(lambda text: read_number(text, decimal, units))
+    read = cache(read)
     numbers = column.map(lambda cell: read(cell) if isinstance(cell, str) else cell)
     numbers = pd.to_numeric(numbers, errors="coerce").astype(float)
     return numbers.where(np.isfinite(numbers))
+
+
+def texts_to_numbers(column: pd.Series, decimal: str, units: dict[str, float]) -> pd.Series:
+    """Return a column as numbers; texts are read with this decimal mark and these units, other texts become missing."""
+    return read_numbers(column, lambda text: read_number(text, decimal, units))
 
 
 def to_numbers(column: pd.Series) -> pd.Series:
     """Return a column as numbers; durations are seconds, and cells that hold no number become missing."""
     check_decimal(column)
     numbers = pd.to_numeric(durations_to_seconds(column), errors="coerce").astype(float)
-    return numbers.where(np.isfinite(numbers), texts_to_numbers(column, ".", {}))
+    return numbers.where(np.isfinite(numbers), read_numbers(column, read_plain_number))
 
 
 def to_seconds(column: pd.Series) -> pd.Series:

@@ -140,16 +140,28 @@ def read_number(text: str, decimal: str, factors: dict[str, float]) -> float:
     token = split_number(text)
     if token is None:
         return np.nan
-    value = _digits(token["number"], decimal)
     first = next(iter(factors), "")
     if token["unit"]:
         factor = factors.get(token["unit"], np.nan)
     else:
         factor = 1.0 if token["fraction"] and _is_share(first) else factors.get(first, 1.0)
+    return _value(token, decimal, factor)
+
+
+def read_plain_number(text: str) -> float:
+    """Return what `read_number` returns for a decimal point and no units; scripts hold it without the code of units."""
+    match = _match_number(text)
+    if match is None or match["prefix"] or match["suffix"]:
+        return np.nan
+    token = _split_match(match, match["inner"])
+    return np.nan if token is None else _value(token, ".", 1.0)
+
+
+def _value(token: dict[str, Any], decimal: str, factor: float) -> float:
     power = int(token["exponent"] or token["power"] or 0)
     if power > sys.float_info.max_10_exp:
         return np.nan
-    return (-1 if token["negative"] else 1) * factor * value * 10.0**power
+    return (-1 if token["negative"] else 1) * factor * _digits(token["number"], decimal) * 10.0**power
 
 
 def _digits(number: str, decimal: str) -> float:
@@ -181,23 +193,41 @@ def _grouped(number: str, decimal: str) -> float:
 
 def split_number(text: str) -> dict[str, Any] | None:
     """Return the parts of a text that holds one number, or None."""
-    match = _NUMBER.fullmatch(_normalize(text)) if len(text) <= _MAX_LENGTH else None
+    match = _match_number(text)
     if match is None:
         return None
+    prefix = match["prefix"] or ""
+    glued = match["inner"] and match.start("inner") == match.end("prefix") and not _is_currency(_word(prefix))
+    # The hyphen of "A-5" is no sign.
+    token = _split_match(match, None if glued else match["inner"])
+    if token is not None:
+        token["fraction"] = not text.isascii() and _FRACTION.search(text) is not None
+        token["bounded"] = bool(token["bound"] or token["more"]) or token["trail"] == "+"
+        token["unit"] = _unit(prefix, token["suffix"] or "")
+    return token
+
+
+def _match_number(text: str) -> re.Match[str] | None:
+    return _NUMBER.fullmatch(_normalize(text)) if len(text) <= _MAX_LENGTH else None
+
+
+def _split_match(match: re.Match[str], inner: str | None) -> dict[str, Any] | None:
+    """Return the parts of a number and whether it is negative; None for a wrong number of signs or brackets.
+
+    Parameters
+    ----------
+    inner : str or None
+        The sign behind the prefix.
+    """
     token: dict[str, Any] = match.groupdict()
     n_open = bool(token["open"]) + bool(token["inner_open"])
     if n_open != bool(token["close"]):
         return None
-    glued = token["inner"] and match.start("inner") == match.end("prefix") and not _is_currency(_word(token["prefix"]))
-    # The hyphen of "A-5" is no sign.
-    signs = [sign for sign in (token["sign"], None if glued else token["inner"]) if sign]
+    signs = [sign for sign in (token["sign"], inner) if sign]
     minus = token["trail"] == "-"
     if len(signs) + minus + n_open > 1:
         return None
     token["negative"] = minus or n_open == 1 or signs == ["-"]
-    token["fraction"] = not text.isascii() and _FRACTION.search(text) is not None
-    token["bounded"] = bool(token["bound"] or token["more"]) or token["trail"] == "+"
-    token["unit"] = _unit(token["prefix"] or "", token["suffix"] or "")
     return token
 
 

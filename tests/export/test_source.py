@@ -11,7 +11,7 @@ import pytest
 
 from automl import export
 from automl.export.code import Script
-from automl.export.parts import to_numbers
+from automl.export.parts import texts_to_numbers, to_numbers
 
 COPIES = re.compile(r"\b(?:script\.copy|_copy_classifier)\(([A-Za-z_.]+)[,)]")
 
@@ -40,9 +40,17 @@ def test_two_definitions_of_one_name_are_an_error(tmp_path, monkeypatch):
     (tmp_path / "other.py").write_text("def read_number(text):\n    return 1.0\n")
     monkeypatch.syspath_prepend(tmp_path)
     script = Script()
-    script.copy(to_numbers)
-    script.copy(to_numbers)
+    script.copy(texts_to_numbers)
+    script.copy(texts_to_numbers)
     with pytest.raises(RuntimeError, match=r"read_number of other and read_number of pipelines\.table"):
         script.copy(import_module("other").read_number)
-    with pytest.raises(RuntimeError, match="another definition of to_numbers"):
-        script.define("to_numbers", "def to_numbers(column):\n    return column\n")
+    with pytest.raises(RuntimeError, match="another definition of texts_to_numbers"):
+        script.define("texts_to_numbers", "def texts_to_numbers(column):\n    return column\n")
+
+
+def test_plain_numbers_need_no_code_of_units():
+    plain, with_units = Script(), Script()
+    plain.copy(to_numbers)
+    with_units.copy(texts_to_numbers)
+    assert "_CURRENCIES" in with_units.definitions
+    assert not {"_CURRENCIES", "_SYNONYMS", "_unit", "read_number"} & set(plain.definitions)
