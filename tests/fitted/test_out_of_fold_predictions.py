@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
-from sklearn.metrics import log_loss, root_mean_squared_error
+from sklearn.metrics import log_loss, mean_pinball_loss, root_mean_squared_error
 from sklearn.model_selection import TimeSeriesSplit
 
 import automl
@@ -76,6 +76,15 @@ def test_the_oldest_rows_of_time_order_have_no_prediction():
     assert not has_none[-(len(X) // 4) :].any()
 
 
+def test_rows_with_times_are_in_the_order_of_the_table():
+    X, y = make_frame()
+    time = np.random.default_rng(1).permutation(len(X))
+    model = AutoMLRegressor(**SETTINGS).fit(X, y, time=time)
+    known = model.out_of_fold_predictions_["prediction"].dropna()
+    assert time[known.index].min() == len(X) - len(known)  # the oldest rows have none
+    assert np.corrcoef(known, y.iloc[known.index])[0, 1] > 0.4
+
+
 def test_validation_rows_follow_the_rows_of_the_table():
     X, y = make_frame()
     model = AutoMLRegressor(**{k: v for k, v in SETTINGS.items() if k != "cv"}).fit(
@@ -111,6 +120,8 @@ def test_quantiles_have_a_column_each_and_do_not_cross():
     model = AutoMLRegressor(**SETTINGS | {"include": ["ridge"]}, quantiles=[0.1, 0.5, 0.9]).fit(X, y)
     predictions = model.out_of_fold_predictions_
     assert list(predictions) == [0.1, 0.5, 0.9]
+    losses = [mean_pinball_loss(y, predictions[level], alpha=level) for level in predictions]
+    np.testing.assert_allclose(model.quantile_scores_["score"], np.negative(losses))
     assert (predictions.diff(axis=1).iloc[:, 1:] >= 0).all(axis=None)
 
 
