@@ -12,6 +12,7 @@ from automl.export.code import Raw, Script, call_code, quote
 from automl.export.targets import any_classes, chain_folds, class_chain
 from pipelines.losses import HUBER_DELTA, LOG_LINK, SQUARED_ERROR, TWEEDIE_POWER
 from pipelines.models._proportional_odds import ProportionalOddsClassifier
+from pipelines.models.gaussian_process import GaussianProcessLabelClassifier, TunedGaussianProcessRegressor
 from pipelines.models.qda import RegularizedQDA
 from pipelines.steps.balancing import BalancedClassifier
 from pipelines.steps.class_numbers import NumberClassifier
@@ -224,19 +225,10 @@ def _qda(model: Any, script: Script) -> str:
 
 
 def _process(model: Any, script: Script) -> str:
-    kernel = str(model.process_.kernel_)
-    for name in ("RBF", "Matern", "RationalQuadratic", "WhiteKernel"):
-        if f"{name}(" in kernel:
-            script.use("sklearn.gaussian_process.kernels", name)
-    if not hasattr(model, "classes_"):
-        return script.call(
-            "sklearn.gaussian_process", "GaussianProcessRegressor", kernel=Raw(kernel), optimizer=Raw("None"),
-            normalize_y=True,
-        )  # fmt: skip
-    script.remark("GaussianProcessClassifier approximates the probabilities in another way; its score may differ")
-    smooth = kernel.split(" + WhiteKernel")[0]
-    script.imports.discard("from sklearn.gaussian_process.kernels import WhiteKernel")
-    return script.call("sklearn.gaussian_process", "GaussianProcessClassifier", kernel=Raw(smooth))
+    settings = [f"{name}={value!r}" for name, value in model.get_params(deep=False).items()]
+    if isinstance(model, GaussianProcessLabelClassifier):
+        return call_code(script.copy(GaussianProcessLabelClassifier), settings)
+    return call_code(script.copy(TunedGaussianProcessRegressor), settings)
 
 
 def _feature_machine(model: Any, script: Script) -> str:

@@ -256,6 +256,7 @@ def test_numbers_far_from_0_keep_their_differences_in_the_search_after_a_refit_a
         ("cancer", {"model": "random_forest", "generation": "arithmetic"}),
         ("diabetes", {"model": "xgboost"}),
         ("diabetes", {"model": "elastic_net", "scaling": "quantile"}),
+        ("wine", {"model": "gaussian_process"}),
         ("diabetes", {"model": "gaussian_process"}),
         ("diabetes", {"model": "ridge", "generation": "nystroem", "selection": "model_based"}),
     ],
