@@ -68,7 +68,7 @@ RULES: dict[str, Mapping[str, Any]] = {
     "one_first_fold": {"automl.search.rungs._FIRST_FOLDS_ROWS": 1},
     "no_family_handicap": {"automl.search.racing._FAMILY_HANDICAP": 0.0},
     "no_folds_advantage": {"automl.search.racing._FOLDS_ADVANTAGE": 0.0},
-    "explore_half": {"automl.search.racing._EXPLORE_SHARE": (0.5, 0.5, 0.4, 0.2, 0.0)},
+    "explore_half": {"automl.search.racing_policies._EXPLORE_SHARE": (0.5, 0.5, 0.4, 0.2, 0.0)},
     "no_caps": {
         "automl.search.racing.max_candidates": lambda n_rows: 1_000,
         "automl.search.racing.max_per_family": lambda n_rows: 1_000,

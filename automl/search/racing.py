@@ -1,77 +1,39 @@
-"""Racing over folds: which configuration gets another fold, and when a challenger gets its first folds."""
+"""Racing: which configuration gets another fold, and when a challenger gets its first folds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain, takewhile, zip_longest
-
-import numpy as np
 
 from automl.search.base import Searcher
 from automl.search.budget import Budget
 from automl.search.fleets import FleetBuilder
 from automl.search.forecast import RuntimeModel
-from automl.search.rungs import n_first_folds
+from automl.search.racing_policies import (
+    LEAST_COMPARED,
+    FirstFolds,
+    FoldPolicy,
+    RacingPolicy,
+    RungPolicy,
+    Work,
+    is_too_late_for_challengers,
+)
 from automl.search.scalarization import FurtherObjectives, pareto_front, spread
 from automl.search.trial_limits import Limits, TrialLimits, not_started
-from automl.trials.candidates import (
-    adjusted_losses,
-    max_candidates,
-    max_per_family,
-    rank,
-    rank_of_low_fidelity,
-)
+from automl.trials.candidates import max_candidates, max_per_family
 from automl.trials.history import Evaluation, RunHistory
 from automl.trials.trial import Status, Trial, TrialResult
 from pipelines.catalog import get_component
 from pipelines.configuration import Configuration
 
-# Share of the worker seconds that goes into the first folds of challengers, by the share of the budget that is used.
-_EXPLORE_AT = (0.0, 0.35, 0.5, 0.85, 0.95)
-_EXPLORE_SHARE = (0.9, 0.9, 0.4, 0.2, 0.0)
 _FAMILY_HANDICAP = 3.0  # places that a configuration loses for each better one of its family
 _FOLDS_ADVANTAGE = 4.0  # places that a configuration wins when all its folds are done; a part of them for some folds
-_FIRST_FOLDS_SHARE = 0.02  # of the budget: the most that the first folds of a challenger may take
-_LEAST_FOLDS = 3  # of the incumbent, before the spread of its folds drops others
-_LEAST_COMPARED = 3  # configurations with a result, before one of them gets further folds
-# Shares of the budget, if a searcher chooses the fidelities: after the first one, the best configurations get all rows
-# if none has them yet, so that there is a model; after the second one, racing completes the folds of the best.
-_FIRST_MODEL, _RUNGS_END = 0.4, 0.75
 _MAX_REQUESTS = 5  # requests in one call of `suggest` while none of the proposals can be started
 _MOST_REFUSED = 200  # proposals in a row that are not started, before a search ends in which nothing runs
 # From this many idle workers on, challengers are requested together; the second number is the most of one request.
 _CHALLENGERS_AT_ONCE = (8, 64)
 _LEAST_SHARE = 0.6  # of the longest fold so far: a fold with less is not worth a trial if its model stops in time
-
-
-def explored_share(used: float) -> float:
-    """Return how much of its work on first folds a search has done when it has used a share of its budget.
-
-    >>> explored_share(1.0), round(explored_share(0.35), 2)
-    (1.0, 0.6)
-    """
-    at = np.linspace(0.0, 1.0, 1_001)
-    work = np.interp(at, _EXPLORE_AT, _EXPLORE_SHARE)
-    return float(work[at <= used].sum() / work.sum())
-
-
-@dataclass
-class _Work:
-    """Worker seconds that went into first folds of challengers and into intensification."""
-
-    first_folds: float = 1e-9
-    intensification: float = 1e-9
-
-    def add(self, intensifies: bool, seconds: float) -> None:
-        if intensifies:
-            self.intensification += seconds
-        else:
-            self.first_folds += seconds
-
-    def explore_share(self, seconds: float) -> float:
-        """Return the share of the first folds after an intensification that takes `seconds`."""
-        return self.first_folds / (self.first_folds + self.intensification + seconds)
 
 
 class Racing:
@@ -120,11 +82,14 @@ class Racing:
         further: FurtherObjectives | None = None,
         dropped: Callable[[], Collection[str]] = tuple,
     ):
-        self._searcher, self._n_folds, self._n_rows = searcher, n_folds, n_rows
+        self._n_folds, self._n_rows = n_folds, n_rows
         self._runtime, self._budget = runtime, budget
         self._fleet_builder, self._seed, self._further, self._dropped = fleet_builder, seed, further, dropped
         self._limits = TrialLimits(limits, budget, runtime, n_workers, n_folds, n_rows)
-        self._by_rungs = bool(getattr(searcher, "chooses_fidelity", False))
+        self._first_folds = FirstFolds(n_folds, n_rows, budget)
+        by_rungs = getattr(searcher, "chooses_fidelity", False)
+        by_folds = FoldPolicy(searcher, budget, runtime, self._first_folds)
+        self._policy: RacingPolicy = RungPolicy(searcher, budget) if by_rungs else by_folds
 
     def suggest(self, history: RunHistory, n: int, fleet_size: int = 1) -> list[tuple[Trial, ...]]:
         """Return up to `n` fleets; each holds a trial on the first folds of a challenger, or on one that intensifies.
@@ -145,12 +110,12 @@ class Racing:
         while len(fleets) < n:
             intensifying = self._intensify(finalists, busy_with, history)
             trial = intensifying
-            if trial is None or len(history.evaluations) < _LEAST_COMPARED or self._explores(trial, work, history):
+            if trial is None or len(history.evaluations) < LEAST_COMPARED or self._explores(trial, work, history):
                 challengers = challengers or self._challengers(history, n - len(fleets))
                 trial = challengers.pop(0) if challengers else intensifying
             if trial is None:
                 break
-            alone = trial is intensifying or self._by_rungs
+            alone = trial is intensifying or not self._policy.fills_fleets
             fleet = (trial,) if alone else self._fleet(trial, history, fleet_size)
             for member in fleet:
                 history.start(member)
@@ -195,28 +160,18 @@ class Racing:
             return (trial,)
         return (trial, *builder.fill(trial, size - 1, history))
 
-    def _explores(self, intensifying: Trial, work: _Work, history: RunHistory) -> bool:
+    def _explores(self, intensifying: Trial, work: Work, history: RunHistory) -> bool:
         """Return whether a proposal of the searcher comes before a trial that intensifies."""
-        if self._by_rungs:
-            has_model = any(e.folds for e in history.evaluations.values())
-            return self._budget.fraction_used < (_RUNGS_END if has_model else _FIRST_MODEL)
-        return work.explore_share(self._seconds(intensifying, history)) < self._explore_share(history)
+        return self._policy.explores(work, self._seconds(intensifying, history), history)
 
-    def _explore_share(self, history: RunHistory) -> float:
-        """Return the share of the worker seconds that first folds of challengers should have now."""
-        used = self._budget.fraction_used
-        if self._budget.planned_seconds is None and self._budget.max_trials:
-            used = len(history.started) / self._budget.max_trials
-        return float(np.interp(used, _EXPLORE_AT, _EXPLORE_SHARE))
-
-    def _work(self, history: RunHistory) -> _Work:
+    def _work(self, history: RunHistory) -> Work:
         """Return the worker seconds so far; running trials count as predicted."""
-        work = _Work()
+        work = Work()
         for e in history.evaluations.values():
             seconds = history.cost(e)
             if not e.started or not seconds:
                 continue
-            n_first = min(max(1, len(e.folds)), self._n_first_folds(seconds))
+            n_first = min(max(1, len(e.folds)), self._first_folds.count(seconds))
             work.add(False, seconds * n_first)
             work.add(True, seconds * max(0, len(e.folds) - n_first))
         for trial in history.running:
@@ -237,21 +192,13 @@ class Racing:
         """Return trials on the first folds of new configurations: one, or several where many workers are idle."""
         least, most = _CHALLENGERS_AT_ONCE
         n = min(n_idle, most) if n_idle >= least else 1
-        ends = self._explore_share(history) <= 0 and self._budget.session_fraction_used >= _EXPLORE_AT[-1]
-        if self._budget.planned_seconds is not None and ends and history.evaluations:
-            return []  # a challenger would not get all folds in the time that is left
+        if is_too_late_for_challengers(self._budget, history):
+            return []
         for _ in range(_MAX_REQUESTS):
-            if self._budget.max_trials is not None and not self._by_rungs:  # else it may propose promotions
-                n = min(n, self._budget.max_trials - len(history.started))
-            proposed = self._searcher.suggest(history, n)[:n] if n > 0 else []
-            if self._budget.max_trials is not None and self._by_rungs:
-                proposed = _with_few_new(proposed, history, self._budget.max_trials - len(history.started))
+            proposed = self._policy.propose(history, n)
             startable = []
             for proposal in proposed:
-                trial = replace(proposal, seed=self._seed)
-                if not self._by_rungs:
-                    n_folds = self._n_first_folds(self._runtime.predict(proposal.configuration, history))
-                    trial = replace(trial, folds=tuple(range(n_folds)))
+                trial = replace(self._policy.begin(proposal, history), seed=self._seed)
                 refusal = self._refusal(trial, history)
                 if refusal is None:
                     startable.append(trial)
@@ -260,16 +207,6 @@ class Racing:
             if startable or not proposed:
                 return startable
         return []
-
-    def _n_first_folds(self, seconds: float) -> int:
-        """Return the number of folds that a challenger begins with.
-
-        It is more than one where a single fold scores too few rows to compare configurations.
-        """
-        wanted = n_first_folds(self._n_folds, self._n_rows)
-        if self._budget.planned_seconds is not None:
-            wanted = min(wanted, int(_FIRST_FOLDS_SHARE * self._budget.planned_seconds / seconds))
-        return int(np.clip(wanted, 1, self._n_folds))
 
     def _intensify(
         self, finalists: list[Evaluation], busy_with: dict[Configuration, set[int]], history: RunHistory
@@ -288,7 +225,7 @@ class Racing:
                 needed = _LEAST_SHARE * max(fold.fit_seconds + fold.predict_seconds for fold in e.folds.values())
             if needed <= self._budget.search_left:
                 bundle = self._bundle(e.configuration, missing, seconds)
-                folds = bundle if e.folds else tuple(missing[: self._n_first_folds(seconds)])
+                folds = bundle if e.folds else tuple(missing[: self._first_folds.count(seconds)])
                 return Trial(e.configuration, folds, self._seed, e.origin)
         return self._first_model(finalists, busy_with, history)
 
@@ -299,7 +236,7 @@ class Racing:
         """
         dropped = self._dropped()
         finalists = [e for e in self.finalists(history) if e.configuration.family not in dropped]
-        return self._first_model(finalists[:_LEAST_COMPARED], {}, history)
+        return self._first_model(finalists[:LEAST_COMPARED], {}, history)
 
     def _first_model(
         self, finalists: list[Evaluation], busy_with: dict[Configuration, set[int]], history: RunHistory
@@ -308,7 +245,7 @@ class Racing:
 
         The forecast says that no finalist ends in time; without this trial, the run would end without a model for sure.
         """
-        if not self._by_rungs or any(e.folds for e in history.evaluations.values()):
+        if not self._policy.lacks_model(history):
             return None
         left = [e for e in finalists if e.extendable and e.configuration not in busy_with]
         if not left:
@@ -330,17 +267,8 @@ class Racing:
 
     def finalists(self, history: RunHistory) -> list[Evaluation]:
         """Return the configurations that are worth all folds, in the order in which they should get them."""
-        ranked = rank(history)
-        if self._by_rungs and len(ranked) < _LEAST_COMPARED:  # the budget is too small for the last rungs
-            return self._in_order([*ranked, *rank_of_low_fidelity(history)], history)
-        if not ranked:
-            return []
-        incumbent = max(ranked[:5], key=lambda e: len(e.folds))
-        if len(incumbent.folds) < _LEAST_FOLDS:
-            return self._in_order(ranked, history)
-        losses, own = adjusted_losses(history), [r.loss for r in incumbent.folds.values()]
-        highest = losses[incumbent.configuration] + max(0.0, max(own) - float(np.mean(own)))
-        return self._in_order([e for e in ranked if losses[e.configuration] <= highest], history)
+        contenders = self._policy.contenders(history)
+        return self._in_order(contenders, history) if contenders else []
 
     def _in_order(self, ranked: Sequence[Evaluation], history: RunHistory) -> list[Evaluation]:
         """Return the finalists among ranked configurations, in the order in which they should get all folds."""
@@ -374,13 +302,6 @@ def nothing_left(history: RunHistory, n_known: int) -> bool:
     """
     refused = sum(1 for _ in takewhile(lambda result: not result.started, reversed(history.results)))
     return len(history.results) == n_known or refused >= _MOST_REFUSED
-
-
-def _with_few_new(trials: Sequence[Trial], history: RunHistory, most: int) -> list[Trial]:
-    """Return the trials without new configurations beyond the first `most` of them."""
-    started = history.started
-    new = [trial for trial in trials if trial.configuration not in started]
-    return [trial for trial in trials if trial.configuration in started or trial in new[: max(0, most)]]
 
 
 def _folds_by_configuration(trials: Iterable[Trial]) -> dict[Configuration, set[int]]:

@@ -16,7 +16,8 @@ from ConfigSpace import ConfigurationSpace
 
 from automl.search.budget import Budget
 from automl.search.forecast import RuntimeModel
-from automl.search.racing import Racing, explored_share, nothing_left
+from automl.search.racing import Racing, nothing_left
+from automl.search.racing_policies import explored_share
 from automl.search.trial_limits import Limits
 from automl.task.task import Task
 from automl.trials.history import RunHistory
