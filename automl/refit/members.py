@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from automl.ensemble.fitted_model import FittedModel
 from automl.ensemble.selection import FoldBag, Member
 from automl.errors import NoWorkersError
 from automl.execute.base import Executor
@@ -25,6 +26,7 @@ from pipelines.configuration import Configuration
 
 logger = logging.getLogger(__name__)
 
+UNKNOWN_SECONDS = 60.0  # of a fit, where the model was saved without the history of its search
 _LIMIT_FACTOR = 10.0  # times the expected seconds, after which a fit counts as hanging
 _STOPPING_FACTOR, _STOPPING_SECONDS = 2.0, 2.0  # for models that stop by themselves: times the expected seconds, plus
 _LEAST_LIMIT = 60.0  # seconds; a busy machine must not end a fit that is only slow
@@ -100,6 +102,22 @@ def facts_from_folds(folds: Mapping[int, FoldResult], train_shares: Sequence[flo
     rate = float(np.median([rate for _, rate in boosted]))
     total = float(np.median([rounds * rate for rounds, rate in boosted]))
     return FitFacts(max(1, round(total / rate)), seconds, rate, is_cut)
+
+
+def known_facts(estimator: FittedModel, train_shares: Sequence[float]) -> dict[Configuration, FitFacts]:
+    """Return what is known about a training of each member on all rows that the estimator was trained on."""
+    known = getattr(estimator, "_refit_facts", None)
+    if known is not None:
+        return dict(known)
+    evaluations = getattr(getattr(estimator, "history_", None), "evaluations", {})
+    facts, n_rows = {}, estimator._reader.n_rows_
+    for bag in estimator._ensemble.bags:
+        folds = evaluations[bag.configuration].whole_folds() if bag.configuration in evaluations else {}
+        usable = {fold: result for fold, result in folds.items() if fold < len(train_shares)}
+        facts[bag.configuration] = (
+            facts_from_folds(usable, train_shares, n_rows) if usable else FitFacts(None, UNKNOWN_SECONDS)
+        )
+    return facts
 
 
 def run_trials(
@@ -299,3 +317,8 @@ def stored_models(
     facts = facts_of(stored, trials.history, trials.task)
     models = {configuration: artifacts.model(configuration, ALL_ROWS) for configuration in facts}
     return {c: model for c, model in models.items() if keep_cut or _is_whole(model, facts[c])}
+
+
+def reasons_of(failed: Mapping[Configuration, str]) -> str:
+    """Return why configurations could not be trained, in one text."""
+    return "; ".join(f"{configuration.family}: {reason}" for configuration, reason in failed.items())

@@ -12,8 +12,9 @@ from automl.ensemble.fitted_model import FittedModel
 from automl.errors import InvalidInputError
 from automl.plurals import short_number
 from automl.refit.members import run_trials
+from automl.refit.new_rows_training import find_members
 from automl.refit.preparation import seed_of
-from automl.refit.run import find_members, open_workers
+from automl.refit.workers import open_workers
 from automl.task.splits import Fold
 from automl.task.task import Task
 from automl.trials.trial import Trial

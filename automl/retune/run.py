@@ -19,11 +19,11 @@ from automl.errors import InvalidInputError, NothingFittedError
 from automl.execute.processes import warm_up
 from automl.fitting import SearchedModel, search_and_keep
 from automl.interruption import unless_interrupted
+from automl.refit.kept_rows import train_on_kept_rows
 from automl.refit.model import ModelWithRows
 from automl.refit.new_rows import keep_reasons, seen_rows
 from automl.refit.preparation import prepare_new_rows, seed_of
 from automl.refit.report import NOT_COMPARED
-from automl.refit.run import train_on_kept_rows
 from automl.retune.comparison import PairedScores, compare_predictions
 from automl.retune.old_rows import do_old_rows_help
 from automl.retune.report import RetuneReport

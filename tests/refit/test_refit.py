@@ -284,11 +284,11 @@ def test_an_interrupt_at_the_start_of_the_training_on_the_newest_rows_keeps_the_
 @pytest.mark.parametrize(
     ("step", "lost"),
     [
-        ("automl.refit.run.train_on_all_rows", "the members keep the models of their folds"),
+        ("automl.refit.new_rows_training.train_on_all_rows", "the members keep the models of their folds"),
         ("automl.refit.evaluation.compare", "were not compared, and the new model has no estimate_"),
-        ("automl.refit.run.read_fold_models", "explanations use the models of all rows"),
-        ("automl.refit.run.collect_scores", "the model predicts no intervals and no sets"),
-        ("automl.refit.run.temporary_folder", "temporary files may be left"),
+        ("automl.refit.new_rows_training.read_fold_models", "explanations use the models of all rows"),
+        ("automl.refit.new_rows_training.collect_scores", "the model predicts no intervals and no sets"),
+        ("automl.refit.workers.temporary_folder", "temporary files may be left"),
         ("automl.checks.data_checks.check_missing_cells", "warnings_ is not complete"),
         ("automl.task.dummy.dummy_score", "the model is not compared with a constant"),
     ],
@@ -323,7 +323,9 @@ def test_ctrl_c_in_the_comparison_with_an_unknown_constant_returns_the_model_of_
     assert "interrupted: the model is not compared with a constant" in caplog.text
 
 
-@pytest.mark.parametrize("step", ["automl.refit.run.run_trials", "automl.refit.run.train_on_all_rows"])
+@pytest.mark.parametrize(
+    "step", ["automl.refit.new_rows_training.run_trials", "automl.refit.kept_rows.train_on_all_rows"]
+)
 def test_ctrl_c_before_a_refitted_model_exists_keeps_the_old_model_as_it_is(ridge, step, monkeypatch):
     done = interrupt_once(monkeypatch, step)
     X = make_table(seed=1)[0].assign(remark="paid")

@@ -144,8 +144,8 @@ def test_rows_without_a_change_give_no_clear_difference(model):
     ("step", "lost", "is_compared"),
     [
         ("automl.retune.run.compare_predictions", "the old model and the new model were not compared", False),
-        ("automl.refit.run.train_on_all_rows", "which have not seen the newest rows", True),
-        ("automl.refit.run.temporary_folder", "temporary files may be left", True),
+        ("automl.refit.kept_rows.train_on_all_rows", "which have not seen the newest rows", True),
+        ("automl.refit.workers.temporary_folder", "temporary files may be left", True),
     ],
 )
 def test_ctrl_c_in_any_step_after_the_search_of_a_retune_returns_its_model(
