@@ -68,6 +68,7 @@ _ABOUT_CLASSES = {  # what only a classifier has
     **dict.fromkeys(("positive_label", "positive_class", "pos_label"), "positive_label"),
     "class_weight": "scoring='balanced_accuracy', or sample_weight of fit",
 }
+_NEEDED = {"X": "X (the table of features)", "y": "y (the target)"}  # arguments of fit
 # What other libraries call an argument of fit, and what to use here.
 _FIT_ELSEWHERE = {
     **dict.fromkeys(
@@ -103,7 +104,7 @@ def suggest_parameters(
 
 
 def suggest_fit_arguments(fit: Callable[Concatenate[_Self, _P], _R]) -> Callable[Concatenate[_Self, _P], _R]:
-    """Let the error about an unknown argument of `fit` name the right one, or the parameter of the estimator."""
+    """Let the error about unknown arguments of `fit` name the right ones, and that about missing ones the class."""
     known = signature(fit).parameters
 
     @wraps(fit)
@@ -111,6 +112,9 @@ def suggest_fit_arguments(fit: Callable[Concatenate[_Self, _P], _R]) -> Callable
         for name in kwargs:
             if name not in known:
                 raise _unknown(f"{type(self).__name__}.fit", name, _hint_of_fit(name, known, type(self)))
+        given = {*kwargs, *("X", "y")[: len(args)]}
+        if missing := [what for name, what in _NEEDED.items() if name not in given]:
+            raise TypeError(f"{type(self).__name__}.fit() needs {' and '.join(missing)}: call fit(X, y)")
         return fit(self, *args, **kwargs)
 
     return suggesting

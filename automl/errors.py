@@ -14,6 +14,7 @@ _SHOWN = 5  # classes in one message
 _NAMED = 3  # names in one suggestion
 _LEAST_PREFIX = 3  # letters from which on a name may be an abbreviation
 _LIBRARIES = ("automl", "sklearn", "joblib")  # scorers and meta-estimators of scikit-learn call methods, too
+_STARTERS = ("threading", "concurrent", "multiprocessing")  # the first code of a thread or a process
 
 
 class AutoMLError(Exception):
@@ -77,7 +78,7 @@ def check_names(argument: str, given: str | Iterable[str], known: Iterable[str])
     ...
     automl.errors.InvalidInputError: searcher: 'smak' is unknown; did you mean 'smac'?
     """
-    names = list(known)
+    names = list(dict.fromkeys(known))  # components of several kinds may share a name
     for name in [given] if isinstance(given, str) else list(given):
         if name not in names:
             raise InvalidInputError(f"{argument}: {name!r} is unknown; {_suggestion(name, names)}")
@@ -137,7 +138,14 @@ def warn_user(message: str | Warning, category: type[Warning] = UserWarning) -> 
         Of a text.
     """
     frame: FrameType | None = sys._getframe()
-    level = 1
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _LIBRARIES:
+    level = called = 1
+    while frame is not None and (package := _package(frame)) in (*_LIBRARIES, *_STARTERS):
+        called = level if package in _LIBRARIES else called
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, category, stacklevel=level)
+    # A thread that has no line of the user begins with the method that the user has passed to it.
+    warnings.warn(message, category, stacklevel=called if frame is None else level)
+
+
+def _package(frame: FrameType) -> str:
+    """Return the name of the package whose code runs in a frame."""
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]

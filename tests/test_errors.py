@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,4 +25,10 @@ def test_a_warning_points_to_the_line_of_the_user(wrap):
     assert [one.filename for one in warned if one.category is RareClassWarning] == [__file__]
     with pytest.warns(UserWarning, match="does not have valid feature names") as warned:
         model.predict(X.to_numpy())
+    assert [one.filename for one in warned if "feature names" in str(one.message)] == [__file__]
+    with pytest.warns(UserWarning, match="does not have valid feature names") as warned, ThreadPoolExecutor(1) as pool:
+        pool.submit(model.predict, X.to_numpy()).result()
+    assert all("threading" not in one.filename and "concurrent" not in one.filename for one in warned)
+    with pytest.warns(UserWarning, match="does not have valid feature names") as warned, ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: model.predict(X.to_numpy())).result()
     assert [one.filename for one in warned if "feature names" in str(one.message)] == [__file__]

@@ -129,6 +129,20 @@ def test_the_error_about_an_unknown_argument_of_fit_names_the_right_one(name, hi
     assert str(error.value) == f"AutoMLClassifier.fit() got an unexpected keyword argument '{name}'; {hint}"
 
 
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ({}, "X (the table of features) and y (the target)"),
+        ({"X": [[1], [2]]}, "y (the target)"),
+        ({"y": [1, 2]}, "X (the table of features)"),
+    ],
+)
+def test_the_error_about_missing_arguments_of_fit_names_them_and_the_class_of_the_user(given, missing):
+    with pytest.raises(TypeError) as error:
+        AutoMLRegressor().fit(**given)
+    assert str(error.value) == f"AutoMLRegressor.fit() needs {missing}: call fit(X, y)"
+
+
 def test_a_subclass_of_a_user_may_have_parameters_of_its_own():
     class Rounded(AutoMLRegressor):
         def __init__(self, *, digits=1, time_budget=5, quantiles=None):

@@ -109,7 +109,7 @@ class ChunkedTable:
         for warning in caught:
             if isinstance(warning.message, UnreadCellsWarning):
                 for cells in warning.message.columns:
-                    here = replace(cells, row=chunk.first_row + cells.row)
+                    here = replace(cells, row=chunk.first_row - 1 + cells.row)
                     self._unread.setdefault(cells.column, {})[chunk.first_row] = here
             else:
                 warnings.showwarning(warning.message, warning.category, warning.filename, warning.lineno)

@@ -27,6 +27,7 @@ _WORDS = {
     "cut y into classes with pd.cut": ("write classes into the file", None),
     "use AutoMLClassifier": ("use {} classification", "task"),
     "use AutoMLRegressor": ("use {} regression", "task"),
+    "rows=True": ("automl fit --rows", None),
     "pass y as an ordered categorical": ("name the classes in their order with {}", "ordered_classes"),
 }
 _TABLES = {"_val": "validation", "_old": "old"}  # endings of the arguments that come from a further file

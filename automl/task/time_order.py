@@ -130,7 +130,7 @@ def _read(values: Any, name: str, n_samples: int) -> Array:
     if missing.any():
         raise InvalidInputError(
             f"{name} is missing in {missing.sum()} of {plural(n_samples, 'row')}, first in row "
-            f"{int(np.argmax(missing))}; drop these rows, or fill their times"
+            f"{int(np.argmax(missing)) + 1}; drop these rows, or fill their times"
         )
     return _convert(series, name)
 
@@ -186,7 +186,7 @@ def _from_texts(series: pd.Series, name: str) -> Array:
     if np.isnat(dates).any():
         row = int(np.flatnonzero(np.isnat(dates)[codes])[0])
         raise InvalidInputError(
-            f"{name} holds a text that is no date, {str(series[row])!r} in row {row}; convert the column with "
+            f"{name} holds a text that is no date, {str(series[row])!r} in row {row + 1}; convert the column with "
             "pandas.to_datetime, and drop the rows without a date"
         )
     if is_ambiguous(texts, found):

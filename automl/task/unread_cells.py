@@ -51,11 +51,11 @@ def describe_unread(columns: Sequence[UnreadCells]) -> str:
     """Return a message about cells that cannot be read: their number, an example, its row and the column.
 
     >>> describe_unread([UnreadCells("age", "number", 9, 10, 1, "old")])
-    "column 'age': 9 of 10 cells cannot be read as numbers, such as 'old' in row 1; they count as missing"
+    "column 'age': 9 of 10 cells cannot be read as numbers, such as 'old' in row 2; they count as missing"
     """
     facts = [
         f"column {each.column!r}: {each.n_cells:,} of {plural(each.n_rows, 'cell')} cannot be read as "
-        f"{_PLURALS[each.kind]}, such as {_shorten(each.example)!r} in row {each.row:,}"
+        f"{_PLURALS[each.kind]}, such as {_shorten(each.example)!r} in row {each.row + 1:,}"
         for each in columns[:_SHOWN]
     ]
     more = [f"{plural(len(columns) - _SHOWN, 'more column')} with such cells"] if len(columns) > _SHOWN else []

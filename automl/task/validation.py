@@ -393,7 +393,7 @@ def _check_present(name: str, values: Array) -> None:
     if missing.any():
         raise InvalidInputError(
             f"Input {name} contains NaN: values are missing in {missing.sum()} of {plural(len(values), 'row')}, first "
-            f"in row {int(np.argmax(missing))}; drop these rows from X and {name}"
+            f"in row {int(np.argmax(missing)) + 1}; drop these rows from X and {name}"
         )
     if values.dtype.kind == "c":
         raise InvalidInputError(f"Complex data not supported: {name} must hold labels or real numbers")
@@ -401,8 +401,8 @@ def _check_present(name: str, values: Array) -> None:
         infinite = np.isinf(values)
         raise InvalidInputError(
             f"Input {name} contains infinity or a value too large for dtype('float64'). Values are infinite in "
-            f"{infinite.sum()} of {plural(len(values), 'row')}, first in row {int(np.argmax(infinite))}; drop these "
-            "rows or replace the values"
+            f"{infinite.sum()} of {plural(len(values), 'row')}, first in row {int(np.argmax(infinite)) + 1}; drop "
+            "these rows or replace the values"
         )
 
 

@@ -455,7 +455,7 @@ def _unsuited(content: _Content, wanted: str) -> str:
     if wanted != "date" or no_date.all():
         return f"its first value is {content.texts[0]!r}"
     unread, example = find_unread(content.column, no_date)
-    return f"{unread.sum()} of {len(unread)} cells hold no date, first {example!r} in row {unread.argmax()}"
+    return f"{unread.sum()} of {len(unread)} cells hold no date, first {example!r} in row {unread.argmax() + 1}"
 
 
 def _wanted_number(name: Hashable, content: _Content, held: str) -> Column | None:

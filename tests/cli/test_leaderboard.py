@@ -63,7 +63,7 @@ def test_cells_of_the_test_rows_that_cannot_be_read_are_noted_once(folder, call)
     table.to_csv(folder / "unread.csv", index=False)
     code, _, err = call("leaderboard", folder / "reg", "--test", folder / "unread.csv")
     assert code == 0
-    assert err.count("column 'bmi': 1 of 142 cells cannot be read as numbers, such as 'heavy' in row 3") == 1
+    assert err.count("column 'bmi': 1 of 142 cells cannot be read as numbers, such as 'heavy' in row 4") == 1
     assert err.count("\n") == 1
 
 

@@ -52,7 +52,7 @@ def test_kept_rows_need_no_table(call, folder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "the training rows are not there: the model was saved without them (rows=True keeps them); pass"),
+        ([], "the training rows are not there: the model was saved without them (automl fit --rows keeps them); pass"),
         (["--train", "new.csv"], "--train needs --target"),
         (["--target", "price"], "--target needs --train"),
         (["--train", "new.csv", "--target", "cost"], "'cost'"),

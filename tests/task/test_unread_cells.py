@@ -50,7 +50,7 @@ def test_a_warning_names_number_example_row_and_column(model, column, kind):
     X.loc[3:, column] = "soon"
     X.loc[5, column] = None
     X.loc[6, column] = "n/a"
-    expected = f"column '{column}': 5 of 10 cells cannot be read as {kind}, such as 'soon' in row 3; they count as "
+    expected = f"column '{column}': 5 of 10 cells cannot be read as {kind}, such as 'soon' in row 4; they count as "
     with pytest.warns(UnreadCellsWarning, match=expected) as caught:
         model.predict(X)
     assert [each.filename for each in caught] == [__file__]

@@ -162,6 +162,8 @@ def test_the_error_for_an_unknown_name_lists_the_closest_names():
         check_names("include", ["random_forest", "lightbgm"], known)
     with pytest.raises(InvalidInputError, match="searcher: 'x' is unknown; choose from 'extra_trees', 'lightgbm'"):
         check_names("searcher", "x", known)
+    with pytest.raises(InvalidInputError, match=r"choose from 'none', 'sums'$"):
+        check_names("generation", "x", ["none", "sums", "none"])
 
 
 @pytest.mark.parametrize(
@@ -329,12 +331,12 @@ def test_a_column_vector_is_flattened_with_scikit_learns_warning(y):
             r"y should be a 1d array, got an array of shape \(4, 2\) instead; fit one estimator for each column",
         ),
         (sparse.csr_array([[1], [0], [1], [0]]), r"y is sparse; pass a dense array: y\.toarray\(\)\.ravel\(\)"),
-        ([0, nan, 1, nan], "Input y contains NaN: values are missing in 2 of 4 rows, first in row 1; drop these rows"),
+        ([0, nan, 1, nan], "Input y contains NaN: values are missing in 2 of 4 rows, first in row 2; drop these rows"),
         (["a", None, "b", "a"], "Input y contains NaN: values are missing in 1 of 4 rows"),
         (pd.Series([1, None, 0, 1], dtype="Int64"), "Input y contains NaN: values are missing in 1 of 4 rows"),
         (
             [0, inf, 1, 0],
-            r"Input y contains infinity or a value too large for dtype\('float64'\)\. .* in 1 of 4 .* row 1",
+            r"Input y contains infinity or a value too large for dtype\('float64'\). .* in 1 of 4 .* row 2",
         ),
         (["a"] * 4, "y holds only 1 class, 'a'; at least 2 classes are needed"),
         (np.ones(4), r"y holds only 1 class, 1\.0"),
@@ -370,7 +372,7 @@ def test_bad_classes_are_explained(y, message):
             "y holds durations, but regression needs numbers; pass seconds: .*total",
         ),
         ([1, 2, "x", 3], "y holds values such as 'x', but regression needs numbers"),
-        ([1, 2, nan, 3], "Input y contains NaN: values are missing in 1 of 4 rows, first in row 2"),
+        ([1, 2, nan, 3], "Input y contains NaN: values are missing in 1 of 4 rows, first in row 3"),
         ([1, 2, -inf, 3], "Input y contains infinity"),
         (np.array([1, 2, inf, 3], dtype=object), "Input y contains infinity"),
     ],

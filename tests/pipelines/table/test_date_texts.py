@@ -380,7 +380,7 @@ def test_few_numbers_that_are_no_dates_count_as_missing_where_the_user_wants_dat
 def test_many_numbers_that_are_no_dates_are_an_error_that_shows_the_first_of_them_and_its_row():
     table = pd.DataFrame({"d": [20240131, 20240131, 20240199, 20240201] * 10})
     message = (
-        "columns: column 'd' cannot be read as 'date'; 10 of 40 cells hold no date, first '20240199' in row 2; name "
+        "columns: column 'd' cannot be read as 'date'; 10 of 40 cells hold no date, first '20240199' in row 3; name "
         "the kind 'number', or write dates such as 2024-01-31 in it"
     )
     with pytest.raises(TableError, match=f"^{re.escape(message)}$"):
