@@ -35,7 +35,8 @@ class Retuning(RetunedModel):
         Return a fitted copy after a short search on old and new rows, compared with this model on the newest rows.
 
         The search tries the configurations of this model first. It does not see the newest third of the new rows, on
-        which both models are then compared. At last, the members of the new ensemble are trained on all rows.
+        which both models are then compared. At last, the members of the new ensemble are trained on all rows. If
+        `sensitive_features` of `fit` was a column of the table, the new model has the groups of the new table.
 
         Parameters
         ----------

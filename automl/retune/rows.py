@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Number
 from typing import Any
 
@@ -18,8 +18,9 @@ from automl.refit.new_rows import are_distinct, check_time_column, row_hashes, t
 from automl.refit.preparation import seed_of
 from automl.task.prepare import TrainingData
 from automl.task.scorers import take_rows
+from automl.task.sensitive import read_sensitive_features
 from automl.task.several_targets import check_targets, take_targets, target_columns
-from automl.task.split_arguments import time_of_refit
+from automl.task.split_arguments import ARRAY, time_of_refit
 from automl.task.splits import Fold, SplitRequest, make_folds
 from automl.task.table_validation import as_array, check_table
 from automl.task.time_folds import newest_rows
@@ -88,7 +89,7 @@ def join_rows(estimator: FittedModel, given: GivenRows, notes: list[str]) -> Joi
     InvalidInputError
         If the rows do not suit the model, do not go together, or are too few.
     """
-    data = _join(estimator, given, notes)
+    data = _with_sensitive_features(estimator, _join(estimator, given, notes), notes)
     n, n_old = len(data.X) if isinstance(data.X, pd.DataFrame) else data.X.shape[0], 0
     if given.old is not None:
         n_old = n - (given.new.X.shape[0] if hasattr(given.new.X, "shape") else len(given.new.X))
@@ -158,6 +159,26 @@ def _join(estimator: FittedModel, given: GivenRows, notes: list[str]) -> Trainin
     if time is not None:
         time = _join_times(time if old.time is None else old.time, time, X_old, X, stacked)
     return _without_repeated(TrainingData(stacked, y, weights, groups, time), n_old, reader, notes)
+
+
+def _with_sensitive_features(estimator: FittedModel, data: TrainingData, notes: list[str]) -> TrainingData:
+    """Return the rows with the sensitive features of the fit, if they are a column of the table.
+
+    A note says why the groups are not compared: the caller of `retune` cannot leave out the argument of `fit`.
+    """
+    arguments = vars(estimator).get("_split_arguments", {})
+    if "sensitive_features" not in arguments:
+        return data
+    name = arguments["sensitive_features"]
+    if name is ARRAY:
+        notes.append("fit got sensitive_features as an array, so that the groups of these rows are not known")
+        return data
+    try:
+        read_sensitive_features(name, data.X, data.X.shape[0], data.sample_weight)
+    except InvalidInputError as error:
+        notes.append(f"the groups are not compared: {error}")
+        return data
+    return replace(data, sensitive_features=name)
 
 
 def _without_repeated(data: TrainingData, n_old: int, reader: TableReader, notes: list[str]) -> TrainingData:

@@ -128,6 +128,16 @@ def test_a_retuned_model_names_the_true_cause_of_what_it_lacks():
 
 
 @pytest.mark.filterwarnings("ignore::automl.errors.DriftWarning")  # the old model predicts new rows
+def test_the_sensitive_features_of_a_column_are_those_of_the_new_rows():
+    one = SETTINGS | {"include": ["ridge"], "max_trials": 1}
+    old = AutoMLRegressor(**one).fit(*OLD, sensitive_features="city")
+    new = old.retune(*NEW, seconds=None, max_trials=1)
+    assert {"Rome", "Oslo"} <= set(new.scores_by_group().index)
+    assert new._split_arguments["sensitive_features"] == "city"
+    same = old.retune(NEW[0].assign(city="Rome"), NEW[1], seconds=None, max_trials=1)
+    assert "the groups are not compared: sensitive_features has the single group 'Rome'" in str(same.retune_report_)
+
+
 def test_a_retuned_model_goes_on_to_warn_of_drift(model):
     old = copy.copy(model)
     old.warn_of_drift = True
