@@ -47,7 +47,7 @@ class Table:
     sensitive_features : sequence of str
         Columns with groups of rows, whose scores are compared.
     reading : mapping
-        Fields of `automl.table_files.text.FileOptions`, for the files of this table.
+        Fields of `automl.table_files.text.FileKeys`, for the files of this table.
     """
 
     name: str

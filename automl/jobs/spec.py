@@ -250,13 +250,13 @@ def _list_of(names: str | list[str]) -> list[str]:
 def _check_reading(kind: Kind, keys: Mapping[str, Any], entry: str, files: Sequence[Path]) -> None:
     """Check the keys that describe the files."""
     from automl.table_files.reading import check_formats
-    from automl.table_files.text import FileOptions
+    from automl.table_files.text import FileKeys
 
     given = {key: str(keys[key]) for key in FILE_KEYS if key in keys}
     if given and kind != "path":
         raise InvalidInputError(f"{entry}: {min(given)} is for a file (path: ...); remove it")
     try:
-        options = FileOptions(**given)
+        options = FileKeys(**given)
         options.check()
         if given:
             check_formats(options, files)

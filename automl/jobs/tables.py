@@ -20,7 +20,7 @@ from automl.jobs.folders import LockedError, lock
 from automl.jobs.job import Table
 from automl.table_files.reading import read_table
 from automl.table_files.target import TaskName, guess_task, split_targets
-from automl.table_files.text import FileOptions
+from automl.table_files.text import FileKeys
 from automl.task.ordered_classes import named_like, with_order
 from automl.task.sensitive import sensitive_columns
 from automl.task.several_targets import n_targets_of
@@ -172,7 +172,7 @@ def _names(target: str | Sequence[str]) -> list[str]:
 
 
 def _read_file(table: Table, path: str, folder: Path) -> pd.DataFrame:
-    return read_table(folder / path, FileOptions(**table.reading), target=table.target)
+    return read_table(folder / path, FileKeys(**table.reading), target=table.target)
 
 
 def _call(table: Table) -> tuple[pd.DataFrame, pd.Series | pd.DataFrame]:

@@ -93,7 +93,7 @@ def read_table(
     """
     kind = _kind(path)
     options.check()
-    with _clear_errors(path, kind):
+    with _clear_errors(path, kind, options):
         table = _read(path, kind, options, possible_names(target))
     return table
 
@@ -131,7 +131,7 @@ def read_chunks(
     """
     kind = _kind(path)
     options.check()
-    with _clear_errors(path, kind), ExitStack() as stack:
+    with _clear_errors(path, kind, options), ExitStack() as stack:
         if kind in SEPARATORS:
             dialect = find_dialect(path, SEPARATORS[kind], options)
             yield from _text_chunks(path, n_rows, dialect, (texts, numbers), keep, stack)
@@ -156,7 +156,7 @@ def check_formats(options: FileOptions, paths: Sequence[Path]) -> None:
     for name, value in vars(options).items():
         formats, what = (EXCEL, "Excel files") if name == "sheet" else (SEPARATORS, "text files such as CSV files")
         if value is not None and kinds.isdisjoint(formats):
-            raise InvalidInputError(f"--{name} is for {what}, but {shown}; leave it out")
+            raise InvalidInputError(f"{options.shown(name)} is for {what}, but {shown}; leave it out")
 
 
 def _read(path: Path, kind: str, options: FileOptions, targets: set[str]) -> pd.DataFrame:
@@ -231,12 +231,11 @@ def _text_chunks(
     keeper = open_reader(dtype=str, na_filter=False) if kept_names else None
     first = 1
     while True:
-        with _clear_errors(path, "csv"):
-            try:
-                table = reader.get_chunk(size)
-            except StopIteration:
-                return
-            kept = pd.DataFrame(index=table.index) if keeper is None else keeper.get_chunk(size)[kept_names]
+        try:
+            table = reader.get_chunk(size)
+        except StopIteration:
+            return
+        kept = pd.DataFrame(index=table.index) if keeper is None else keeper.get_chunk(size)[kept_names]
         if table.empty:
             return
         if dialect.decimal == ",":
@@ -368,13 +367,14 @@ def _read_excel(path: Path, options: FileOptions, texts: Collection[str] = (), b
         raise InvalidInputError(f"'{path}' needs openpyxl: {error}; or: pip install 'cash-automl[files]'") from error
     with pd.ExcelFile(path, engine="openpyxl") as book:
         names = [str(name) for name in book.sheet_names]
-        sheet = options.sheet
+        sheet, option = options.sheet, options.shown("sheet")
         if sheet is not None and sheet not in names and sheet.isdigit() and 1 <= int(sheet) <= len(names):
             sheet = names[int(sheet) - 1]
         if sheet is not None and sheet not in names:
-            raise InvalidInputError(f"--sheet: '{path}' has no sheet '{sheet}'; it has {', '.join(map(repr, names))}")
+            raise InvalidInputError(f"{option}: '{path}' has no sheet '{sheet}'; it has {', '.join(map(repr, names))}")
         if sheet is None and len(names) > 1:
-            logger.info("'%s' has the sheets %s; the first one is read; --sheet names another", path, ", ".join(names))
+            listed = ", ".join(names)
+            logger.info("'%s' has the sheets %s; the first one is read; %s names another", path, listed, option)
         sheet = names[0] if sheet is None else sheet
         some = pd.read_excel(book, sheet_name=sheet, nrows=_ROWS_OF_CODES, dtype=str)
         codes = [n for n in some.columns if str(n) not in but and _holds_codes(some[n], is_text=str(n) in texts)]
@@ -390,7 +390,7 @@ def _read_excel(path: Path, options: FileOptions, texts: Collection[str] = (), b
 
 
 @contextmanager
-def _clear_errors(path: Path, kind: str) -> Iterator[None]:
+def _clear_errors(path: Path, kind: str, options: FileOptions) -> Iterator[None]:
     """Turn the errors of libraries into one that names the file, the row and the option that helps."""
     what = kind.removeprefix(".")
     try:
@@ -400,7 +400,9 @@ def _clear_errors(path: Path, kind: str) -> Iterator[None]:
     except FileNotFoundError:
         raise InvalidInputError(f"there is no file '{path}'; check the path") from None
     except UnicodeError as error:
-        raise InvalidInputError(f"'{path}' has another encoding: {error}; name it with --encoding") from error
+        raise InvalidInputError(
+            f"'{path}' has another encoding: {error}; name it with {options.shown('encoding')}"
+        ) from error
     except pd.errors.EmptyDataError as error:
         raise InvalidInputError(f"'{path}' cannot be read as {what}: it is empty") from error
     except pd.errors.ParserError as error:
@@ -410,7 +412,8 @@ def _clear_errors(path: Path, kind: str) -> Iterator[None]:
             expected, line, seen = wrong.groups()
             text = f"line {line} has {plural(int(seen), 'cell')} where {expected} were expected"
         raise InvalidInputError(
-            f"'{path}' cannot be read as {what}: {text}; correct the file, or name the separator with --separator"
+            f"'{path}' cannot be read as {what}: {text}; correct the file, or name the separator with "
+            f"{options.shown('separator')}"
         ) from error
     except _damaged_errors() as error:
         raise InvalidInputError(f"'{path}' cannot be read as {what}: {error}") from error

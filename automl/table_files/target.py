@@ -40,7 +40,8 @@ def split_target(table: pd.DataFrame, target: str, source: object, argument: str
     columns = [str(column) for column in table.columns]  # columns of Parquet files may have numbers as names
     if target not in columns:
         # A file that is read with a wrong separator has one column.
-        advice = "; if its cells have another separator, name it with --separator" if len(columns) == 1 else ""
+        option = "--separator" if argument.startswith("--") else "separator"
+        advice = f"; if its cells have another separator, name it with {option}" if len(columns) == 1 else ""
         raise InvalidInputError(
             f"{argument}: '{source}' has no column '{target}'; it has {similar_columns(target, columns)}{advice}"
         )

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 from automl.errors import InvalidInputError
 from pipelines.libraries import MissingLibraryError, import_library
@@ -53,6 +53,8 @@ _MAX_RUN_SHARE = 0.3  # of the bytes above 127 of text in Windows-1252, those in
 class FileOptions:
     """The options that describe a file with a table; None means that the reader finds the value by itself.
 
+    Messages name them as options of the command line; those of `FileKeys` name them as keys.
+
     Attributes
     ----------
     encoding : str or None
@@ -65,6 +67,8 @@ class FileOptions:
         Name or number (from 1) of a sheet of an Excel file.
     """
 
+    prefix: ClassVar[str] = "--"  # of the names in messages
+
     encoding: str | None = None
     separator: str | None = None
     decimal: str | None = None
@@ -72,19 +76,31 @@ class FileOptions:
 
     def check(self) -> None:
         """Raise an error if an option has an impossible value."""
+        encoding, separator, decimal = map(self.shown, ("encoding", "separator", "decimal"))
         if self.encoding is not None:
             try:
                 codecs.lookup(self.encoding)
             except LookupError:
                 raise InvalidInputError(
-                    f"--encoding: '{self.encoding}' is unknown; use for example utf-8, cp1252, utf-16 or shift_jis"
+                    f"{encoding}: '{self.encoding}' is unknown; use for example utf-8, cp1252, utf-16 or shift_jis"
                 ) from None
         if self.separator is not None and len(self.separator) != 1:
-            raise InvalidInputError(f"--separator must be one character, or \\t for a tab; got {self.separator!r}")
+            raise InvalidInputError(f"{separator} must be one character, or \\t for a tab; got {self.separator!r}")
         if self.decimal is not None and self.decimal not in (".", ","):
-            raise InvalidInputError(f"--decimal must be . or ,; got {self.decimal!r}")
+            raise InvalidInputError(f"{decimal} must be . or ,; got {self.decimal!r}")
         if self.decimal is not None and self.decimal == self.separator:
-            raise InvalidInputError(f"--decimal and --separator are both {self.decimal!r}; change one of them")
+            raise InvalidInputError(f"{decimal} and {separator} are both {self.decimal!r}; change one of them")
+
+    def shown(self, name: str) -> str:
+        """Return the name of an option as the user writes it, for a message."""
+        return self.prefix + name
+
+
+@dataclass(frozen=True)
+class FileKeys(FileOptions):
+    """The same options as keys of a file such as the YAML file of a batch."""
+
+    prefix: ClassVar[str] = ""
 
 
 DEFAULT_OPTIONS = FileOptions()
@@ -183,7 +199,7 @@ def find_dialect(path: Path, default: str, options: FileOptions) -> Dialect:
     InvalidInputError
         If the encoding cannot be found; the message names the option that helps.
     """
-    encoding = _given_encoding(options.encoding) if options.encoding else _find_encoding(path)
+    encoding = _given_encoding(options.encoding) if options.encoding else _find_encoding(path, options)
     with open_bytes(path) as file:
         block = file.read(_SAMPLE)
         is_whole = not file.read(1)
@@ -203,7 +219,7 @@ def find_dialect(path: Path, default: str, options: FileOptions) -> Dialect:
     return Dialect(encoding, separator, decimal, int(named is not None), surplus)
 
 
-def _find_encoding(path: Path) -> str:
+def _find_encoding(path: Path, options: FileOptions) -> str:
     """Return the encoding of a text file.
 
     A byte order mark decides; then zero bytes, which only UTF-16 has; then whether the whole file is UTF-8. Other files
@@ -220,15 +236,16 @@ def _find_encoding(path: Path) -> str:
         if block.startswith(mark):
             return encoding
     if b"\0" in block:
-        return _utf_16(path, block)
+        return _utf_16(path, block, options)
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         for part in _blocks(path):
             decoder.decode(part)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        _check_windows_1252(path)
-        logger.info("'%s' is not UTF-8 and is read as Windows-1252; if that is wrong, use --encoding", path)
+        option = options.shown("encoding")
+        _check_windows_1252(path, option)
+        logger.info("'%s' is not UTF-8 and is read as Windows-1252; if that is wrong, use %s", path, option)
         return "cp1252"
     return "utf-8"
 
@@ -290,18 +307,19 @@ def _given_encoding(name: str) -> str:
     return "utf-8-sig" if codecs.lookup(name).name == "utf-8" else name
 
 
-def _utf_16(path: Path, block: bytes) -> str:
+def _utf_16(path: Path, block: bytes, options: FileOptions) -> str:
     """Return which UTF-16 a text without byte order mark has, by the upper bytes of its characters."""
     pairs = max(1, len(block) // 2)
     upper_first, upper_last = block[0::2].count(0) / pairs, block[1::2].count(0) / pairs
     for encoding, here, other in (("utf-16-le", upper_last, upper_first), ("utf-16-be", upper_first, upper_last)):
         if here >= _MIN_ZERO_SHARE and other == 0:
             return encoding
-    raise InvalidInputError(f"'{path}' holds zero bytes, which no text file has; if it is one, use --encoding")
+    option = options.shown("encoding")
+    raise InvalidInputError(f"'{path}' holds zero bytes, which no text file has; if it is one, use {option}")
 
 
-def _check_windows_1252(path: Path) -> None:
-    """Raise an error if a file does not look like a Western language in one byte for each character."""
+def _check_windows_1252(path: Path, option: str) -> None:
+    """Raise an error that names the option if a file does not look like a Western language in one byte a character."""
     high = in_runs = 0
     undefined = False
     for part in _blocks(path):
@@ -310,8 +328,8 @@ def _check_windows_1252(path: Path) -> None:
         in_runs += sum(map(len, re.findall(rb"[\x80-\xff]{3,}", part)))
     if undefined or in_runs > _MAX_RUN_SHARE * high:
         raise InvalidInputError(
-            f"'{path}' is neither UTF-8 nor Windows-1252; name its encoding, for example with --encoding cp1251, "
-            "gb18030 or shift_jis"
+            f"'{path}' is neither UTF-8 nor Windows-1252; name its encoding with {option}, for example "
+            "cp1251, gb18030 or shift_jis"
         )
 
 

@@ -191,9 +191,9 @@ def test_options_of_a_file_change_the_job_and_their_absence_does_not(folder):
     (folder / "parts").mkdir()
     assert jobs(tables=[{"path": "parts", "target": "y"}])[0].table.name == "parts"
     assert plain.id == "fd38065fab10"
-    with pytest.raises(InvalidInputError, match="--separator must be one character"):
+    with pytest.raises(InvalidInputError, match=r": separator must be one character"):
         jobs(tables=[{"path": "a.csv", "target": "y", "separator": "::"}])
-    with pytest.raises(InvalidInputError, match=r"--sheet is for Excel files, but '.*a\.csv' is none"):
+    with pytest.raises(InvalidInputError, match=r": sheet is for Excel files, but '.*a\.csv' is none"):
         jobs(tables=[{"path": "a.csv", "target": "y", "sheet": 2}])
     with pytest.raises(InvalidInputError, match="encoding is for a file"):
         jobs(tables=[{"openml": 31, "encoding": "utf-8"}])

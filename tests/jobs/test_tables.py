@@ -61,6 +61,26 @@ def test_groups_are_those_of_the_rows_of_the_search(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("name", "content", "reading", "message"),
+    [
+        ("t.xlsx", None, {"sheet": "2024"}, r"^sheet: '.*t\.xlsx' has no sheet '2024'"),
+        ("t.csv", "a,y\nпривет мир,1\n".encode("cp1251"), {}, "name its encoding with encoding, for example cp1251"),
+        ("t.csv", b"a\0\0y\n", {}, "if it is one, use encoding$"),
+        ("t.csv", b"a,y\n\xff,1\n", {"encoding": "ascii"}, "name it with encoding$"),
+        ("t.csv", b"a,y\n1,2\n1,2,3\n", {"separator": ","}, "name the separator with separator$"),
+        ("t.csv", b"a/y\n1/2\n", {}, "name it with separator$"),
+    ],
+)
+def test_errors_about_a_file_name_the_keys_of_the_table(tmp_path, name, content, reading, message):
+    if content is None:
+        IRIS[:3].to_excel(tmp_path / name, index=False)
+    else:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(InvalidInputError, match=message):
+        read_data(Table("t", "path", name, target="y", reading=reading), tmp_path)
+
+
+@pytest.mark.parametrize(
     ("part", "fault", "message"),
     [
         ("/data/5", "hang", "data set 5: http.* did not answer within 1 seconds"),

@@ -160,7 +160,7 @@ def test_a_byte_beyond_the_first_megabytes_decides_the_encoding_of_the_whole_fil
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("t.csv", "a,b\nпривет мир,1\n".encode("cp1251"), "--encoding cp1251"),
+        ("t.csv", "a,b\nпривет мир,1\n".encode("cp1251"), "with --encoding, for example cp1251"),
         ("t.csv", "a,b\n東京都,1\n".encode("shift_jis"), "--encoding"),
         ("t.csv", b"\0\1\2\0\0\0\4\0", "--encoding"),
         ("t.csv", b"", "cannot be read as csv: it is empty"),
