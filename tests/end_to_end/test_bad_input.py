@@ -61,7 +61,7 @@ ARGUMENTS = [
 
 TABLES = [
     (X, np.zeros(150), "only 1 class"),
-    (X, Y.where(Y.index != 3), "NaN.*row 3"),
+    (X, Y.where(Y.index != 3), "NaN.*row 4"),
     (X, Y[:100], "150 rows.*100"),
     (X, np.linspace(0, 1, 150), "AutoMLRegressor"),
     (pd.concat([X, X.iloc[:, :1]], axis=1), Y, "sepal length.*duplicates"),
