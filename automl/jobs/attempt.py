@@ -10,8 +10,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -28,6 +27,7 @@ from automl.execute.groups import end_own_group
 from automl.expected_score import expected_score_fields
 from automl.jobs.folders import JobFolder, LockedError, lock
 from automl.jobs.job import Job
+from automl.jobs.result import JobResult
 from automl.jobs.tables import SplitData, load_object, read_data
 from automl.plurals import plural
 from automl.task.metrics import Metric, make_metric
@@ -70,7 +70,7 @@ class Outcome:
 
     status: AttemptStatus
     reason: str = ""
-    result: Mapping[str, Any] = field(default_factory=dict)
+    result: JobResult | None = None
 
 
 class _Interrupt:
@@ -119,7 +119,7 @@ def _end_with_runner(connection: Connection) -> None:
 def _attempt(assignment: Assignment, interrupt: _Interrupt) -> Outcome:
     folder = JobFolder(assignment.results, assignment.name)
     known = folder.result()
-    if known is not None and known["state"] == AttemptStatus.FINISHED:
+    if known is not None and known.state == AttemptStatus.FINISHED:
         folder.remove_searches()  # the earlier attempt may have been killed before it did so
         return Outcome(AttemptStatus.FINISHED, result=known)
     folder.open()
@@ -163,31 +163,34 @@ def _fit(assignment: Assignment, folder: JobFolder, interrupt: _Interrupt) -> Ou
     cancelled = interrupt.received or was_interrupted(stop_reason)
     _save(estimator, folder.work / "model")
     metric = getattr(estimator, "_metric", metric)
-    result: dict[str, Any] = {
-        "job": assignment.name,
-        "state": (AttemptStatus.CANCELLED if cancelled else AttemptStatus.FINISHED).value,
-        "table": assignment.job.table.name,
-        "setting": assignment.job.setting.name,
-        "estimator": assignment.job.setting.estimator,
-        "parameters": dict(assignment.job.setting.parameters),
-        "task": "classification" if data.is_classification else "regression",
-        "metric": metric.name,
-        "metric_class": metric.of_class,
-        **_search_facts(estimator, folder),
+    status = AttemptStatus.CANCELLED if cancelled else AttemptStatus.FINISHED
+    search_score, n_trials = _search_facts(estimator, folder)
+    result = JobResult(
+        state=status.value,
+        job=assignment.name,
+        table=assignment.job.table.name,
+        setting=assignment.job.setting.name,
+        estimator=assignment.job.setting.estimator,
+        parameters=dict(assignment.job.setting.parameters),
+        task="classification" if data.is_classification else "regression",
+        metric=metric.name,
+        metric_class=metric.of_class,
+        search_score=search_score,
+        n_trials=n_trials,
         **expected_score_fields(estimator),
-        "test_score": _test_score(estimator, metric, data),
-        "n_rows": len(data.X),
-        "n_columns": data.X.shape[1],
-        "n_test_rows": 0 if data.X_test is None else len(data.X_test),
-        "started": started,
-        "seconds": seconds,
-        "attempt": assignment.attempt,
-        "stop_reason": stop_reason,
-    }
+        test_score=_test_score(estimator, metric, data),
+        n_rows=len(data.X),
+        n_columns=data.X.shape[1],
+        n_test_rows=0 if data.X_test is None else len(data.X_test),
+        started=started,
+        seconds=seconds,
+        attempt=assignment.attempt,
+        stop_reason=stop_reason,
+    )
     _write_report(estimator, folder.work / "report.html", data)
-    logger.info("%s after %.1f s", result["state"], seconds)
+    logger.info("%s after %.1f s", result.state, seconds)
     folder.commit(result, search, keep_search=cancelled)
-    return Outcome(AttemptStatus(result["state"]), "cancelled; the best so far is kept" if cancelled else "", result)
+    return Outcome(status, "cancelled; the best so far is kept" if cancelled else "", result)
 
 
 def _save(estimator: Any, path: Path) -> None:
@@ -273,14 +276,14 @@ def _make_other(assignment: Assignment, data: SplitData, task: TaskType, scoring
     return estimator, metric
 
 
-def _search_facts(estimator: Any, folder: JobFolder) -> dict[str, Any]:
+def _search_facts(estimator: Any, folder: JobFolder) -> tuple[float | None, int | None]:
     """Write the leaderboard; return the best score and the number of trials."""
     board = getattr(estimator, "leaderboard_", None)
     if board is None:
-        return {"search_score": None, "n_trials": None}
+        return None, None
     board.to_csv(folder.work / "leaderboard.csv", index=False)
     best = float(board["score"].iloc[0])
-    return {"search_score": best if np.isfinite(best) else None, "n_trials": len(board)}
+    return best if np.isfinite(best) else None, len(board)
 
 
 def _test_score(estimator: Any, metric: Metric, data: SplitData) -> float | None:

@@ -12,16 +12,17 @@ import re
 import shutil
 import socket
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from automl.errors import InvalidInputError
+from automl.jobs.result import JobResult
 from meta_db.files import replace_file, write_text
 
 if TYPE_CHECKING:
@@ -83,13 +84,13 @@ class JobFolder:
         """The lock file that a process holds while it works on the job."""
         return self.results / ".work" / "locks" / f"{self.name}.lock"
 
-    def result(self) -> dict[str, Any] | None:
+    def result(self) -> JobResult | None:
         """Return the result of an earlier attempt, or None if there is none or its file is damaged."""
         try:
             found = json.loads((self.final / "result.json").read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):  # after a power cut a file may be empty
             return None
-        return found if isinstance(found, dict) and "state" in found else None
+        return JobResult.from_dict(found) if isinstance(found, dict) and "state" in found else None
 
     def open(self) -> None:
         """Create the folder in `work`. The folder of a cancelled job moves back there, so that its search can go on."""
@@ -126,7 +127,7 @@ class JobFolder:
         ended, elapsed = max(ends)  # others belong to earlier states of the table
         return elapsed, ended
 
-    def commit(self, result: Mapping[str, Any], search: Path, keep_search: bool) -> None:
+    def commit(self, result: JobResult, search: Path, keep_search: bool) -> None:
         """Write the result and move the folder to its final place.
 
         Parameters
@@ -140,7 +141,7 @@ class JobFolder:
         """
         with suppress(FileNotFoundError):  # only the search has a history
             shutil.copyfile(search / _HISTORY, self.work / _HISTORY)
-        write_text(self.work / "result.json", json.dumps(result, indent=2) + "\n")
+        write_text(self.work / "result.json", json.dumps(result.to_dict(), indent=2) + "\n")
         self.work.rename(self.final)
         if not keep_search:
             self.remove_searches()
@@ -234,7 +235,7 @@ def summarize(records: Sequence[JobRecord]) -> pd.DataFrame:
     }
     rows = [
         {
-            **record.result,
+            **({} if record.result is None else record.result.to_dict()),
             "job": record.name,
             "table": record.job.table.name,
             "setting": record.job.setting.name,

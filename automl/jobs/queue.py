@@ -19,6 +19,7 @@ from sqlalchemy.engine import CursorResult
 from automl.errors import InvalidInputError
 from automl.jobs.database import BATCHES, JOBS, connect, insert, now
 from automl.jobs.job import Job, Resources
+from automl.jobs.result import JobResult
 
 LEASE = 30.0  # seconds after which a runner that does not renew its leases has lost its jobs
 MAX_LOST_RUNNERS = 10  # number of runners that a job may lose; then the job counts as the cause, and fails
@@ -58,7 +59,7 @@ class JobRecord:
     failures: int
     owner: str | None
     reason: str
-    result: Mapping[str, Any]
+    result: JobResult | None
     started: float | None  # start of the latest attempt, in seconds since 1970
     ended: float | None
 
@@ -216,9 +217,14 @@ class JobQueue:
         with self._engine.begin() as connection:
             return {(row.id, row.attempts): row.cancel for row in connection.execute(columns)}
 
-    def end(self, claim: Claim, owner: str, state: State, reason: str, result: Mapping[str, Any] | None) -> bool:
+    def end(self, claim: Claim, owner: str, state: State, reason: str, result: JobResult | None) -> bool:
         """Record how a job ended. If the claim was lost, record nothing and return False."""
-        values = {"state": state, "reason": reason, "result": json.dumps(result or {}), "cancel": False}
+        values = {
+            "state": state,
+            "reason": reason,
+            "result": json.dumps({} if result is None else result.to_dict()),
+            "cancel": False,
+        }
         if state is State.FAILED:
             values["failures"] = JOBS.c.failures + 1
         return self._give_up(claim, owner, {**values, "ended": self._now})
@@ -369,7 +375,7 @@ class JobQueue:
                 failures=row.failures,
                 owner=row.owner,
                 reason=row.reason,
-                result=json.loads(row.result),
+                result=JobResult.from_dict(found) if (found := json.loads(row.result)) else None,
                 started=row.started,
                 ended=row.ended,
             )

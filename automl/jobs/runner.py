@@ -88,7 +88,7 @@ class Runner:
         """Return the outcome in the folder of a finished job that the queue does not know to be finished."""
         folder = JobFolder(self._batch.results, claim.name)
         known = folder.result()
-        if known is None or known["state"] != State.FINISHED:
+        if known is None or known.state != State.FINISHED:
             return None
         folder.remove_searches()  # the attempt may have been killed before it did so
         return Outcome(AttemptStatus.FINISHED, result=known)
@@ -230,10 +230,11 @@ class Runner:
 def _facts(outcome: Outcome) -> str:
     """Return the end of a log line: seconds, scores and reason."""
     result = outcome.result
-    parts = [f"{result['seconds']:.1f} s"] if "seconds" in result else []
-    for key, name in (("expected_score", "expected"), ("test_score", "test"), ("search_score", "search")):
-        if result.get(key) is not None:
-            words = MetricWords.of(result["metric"], result.get("metric_class", ""))
-            parts.append(f"{name} {words.name} {words.text(result[key])}")
+    parts = []
+    if result is not None:
+        parts += [f"{result.seconds:.1f} s"] if result.seconds is not None else []
+        words = MetricWords.of(result.metric, result.metric_class)
+        scores = {"expected": result.expected_score, "test": result.test_score, "search": result.search_score}
+        parts += [f"{name} {words.name} {words.text(score)}" for name, score in scores.items() if score is not None]
     parts += [outcome.reason] if outcome.reason else []
     return ": " + ", ".join(parts) if parts else ""

@@ -8,6 +8,7 @@ from automl.errors import InvalidInputError
 from automl.jobs.folders import JobFolder
 from automl.jobs.job import Batch
 from automl.jobs.queue import JobQueue, JobRecord, State
+from automl.jobs.result import JobResult
 from automl.report.words import clean
 from automl.trials.run_directory import HISTORY, RUN_FILE
 from automl.trials.run_reader import RunReader
@@ -74,10 +75,10 @@ class QueueSource(Source):
         with self._lock:
             known = self._runs.get(name)
             if known is None or known[0] != place:
-                metric = str(record.result.get("metric", "")) or None if place == folder.final else None
-                of_class = str(record.result.get("metric_class", ""))
+                result = record.result or JobResult()
+                metric = result.metric or None if place == folder.final else None
                 log = place / "log.txt" if place == folder.final else folder.work / "log.txt"
-                reader = RunReader(place, metric, of_class)
+                reader = RunReader(place, metric, result.metric_class)
 
                 def find(reader: RunReader) -> RunState:
                     return _state_of_job(self.record(name), reader)

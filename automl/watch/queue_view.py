@@ -11,6 +11,7 @@ from pathlib import Path
 from automl.jobs.duration import in_words
 from automl.jobs.folders import JobFolder, host_of
 from automl.jobs.queue import JobRecord, State
+from automl.jobs.result import JobResult
 from automl.jobs.time_left import find_time_left
 from automl.report.words import clean, metric_words, rounded
 from automl.trials.run_directory import HISTORY
@@ -96,16 +97,15 @@ def view_queue(records: Sequence[JobRecord], batch: str, results: Path) -> Queue
 
 
 def _row(record: JobRecord, seconds_left: float, results: Path) -> JobRow:
-    result, folder = record.result, JobFolder(results, record.name)
-    of_class = str(result.get("metric_class", ""))
-    metric = metric_words(str(result["metric"]), of_class) if result.get("metric") else None
+    result, folder = record.result or JobResult(), JobFolder(results, record.name)
+    metric = metric_words(result.metric, result.metric_class) if result.metric else None
     sign = 1 if metric is None else metric.sign
-    ends = [_signed(result.get(name), sign) for name in ("expected_low", "expected_high")]
+    ends = [_signed(end, sign) for end in (result.expected_low, result.expected_high)]
     if sign < 0:
         ends.reverse()
     runs = record.state is State.RUNNING
     ended = record.state in (State.FINISHED, State.FAILED, State.CANCELLED)
-    took = result.get("seconds")
+    took = result.seconds
     if took is None and ended and record.started is not None and record.ended is not None:
         took = record.ended - record.started
     is_known = not math.isnan(seconds_left) and record.state in (State.QUEUED, State.RUNNING)
@@ -119,15 +119,15 @@ def _row(record: JobRecord, seconds_left: float, results: Path) -> JobRow:
         left=in_words(seconds_left) if is_known else "",
         left_seconds=rounded(seconds_left, 3) if is_known else None,
         metric="" if metric is None else metric.title,
-        expected=_signed(result.get("expected_score"), sign),
+        expected=_signed(result.expected_score, sign),
         low=ends[0],
         high=ends[1],
-        test=_signed(result.get("test_score"), sign),
+        test=_signed(result.test_score, sign),
         reason=clean(record.reason.splitlines()[0]) if record.reason.strip() else "",
         has_report=(folder.final / "report.html").is_file(),
         has_run=runs or (folder.final / HISTORY).is_file(),
     )
 
 
-def _signed(score: object, sign: int) -> float | None:
-    return rounded(sign * score) if isinstance(score, int | float) else None
+def _signed(score: float | None, sign: int) -> float | None:
+    return None if score is None else rounded(sign * score)

@@ -15,6 +15,7 @@ import automl
 from automl.jobs.batch import write_results
 from automl.jobs.folders import JobFolder
 from automl.jobs.queue import JobQueue
+from automl.jobs.result import JobResult
 from automl.jobs.spec import read_batch
 
 FOREST = {"forest": {"max_trials": 2, "time_budget": 600, "cv": 2, "include": ["random_forest"]}}
@@ -54,7 +55,7 @@ def test_an_interrupted_commit_keeps_the_search(tmp_path):
     folder.final.mkdir()
     (folder.final / "file").touch()  # the kernel refuses to rename another folder to this name
     with pytest.raises(OSError, match="not empty"):
-        folder.commit({"state": "finished"}, search, keep_search=False)
+        folder.commit(JobResult(state="finished"), search, keep_search=False)
     assert (search / "history.jsonl").read_text() == "{}\n"
 
 

@@ -11,6 +11,7 @@ from automl.errors import InvalidInputError
 from automl.jobs.database import MIGRATIONS, VERSION
 from automl.jobs.job import Resources
 from automl.jobs.queue import JobQueue, State
+from automl.jobs.result import JobResult
 
 # Written by the first version: three jobs, of which one has ended, and one has lost its runner.
 FIRST_VERSION = Path(__file__).with_name("queue_version_1.sql")
@@ -40,7 +41,7 @@ def test_a_queue_of_the_first_version_keeps_its_jobs(old):
     for _ in range(2):  # the second time, nothing is left to do
         queue = JobQueue(str(old))
         assert [record.state for record in queue.records("b")] == [State.FINISHED, State.QUEUED, State.QUEUED]
-        assert queue.records("b")[0].result == {"score": 0.5}
+        assert queue.records("b")[0].result == JobResult(test_score=0.5)
         queue.close()
         assert _version(old) == [(VERSION,)]
     queue = JobQueue(str(old))

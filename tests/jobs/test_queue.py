@@ -11,6 +11,7 @@ import pytest
 from automl.errors import InvalidInputError
 from automl.jobs.job import Job, Resources, Setting, Table
 from automl.jobs.queue import MAX_LOST_RUNNERS, JobQueue, State
+from automl.jobs.result import JobResult
 
 CAPACITY = Resources(n_jobs=2, memory=1000.0)
 
@@ -96,10 +97,10 @@ def test_a_lease_that_runs_out_gives_the_job_to_another_and_the_first_may_not_en
     fresh = open_queue().claim("b", "fast", CAPACITY, CAPACITY)
     assert (stale.attempt, fresh.attempt) == (1, 2)
     assert queue.held("b", "slow") == {}
-    assert not queue.end(stale, "slow", State.FINISHED, "", {})
-    assert queue.end(fresh, "fast", State.FINISHED, "", {"test_score": 0.5})
+    assert not queue.end(stale, "slow", State.FINISHED, "", None)
+    assert queue.end(fresh, "fast", State.FINISHED, "", JobResult(test_score=0.5))
     [row] = queue.records("b")
-    assert (row.state, row.attempts, row.result) == (State.FINISHED, 2, {"test_score": 0.5})
+    assert (row.state, row.attempts, row.result) == (State.FINISHED, 2, JobResult(test_score=0.5))
 
 
 def test_a_renewed_lease_does_not_run_out(open_queue):
@@ -216,7 +217,7 @@ def test_a_pause_is_no_part_of_the_running_time(queue, way):
         "give_back": lambda: queue.give_back("b", "me", [(claim.id, 1)]),
         "retry": lambda: queue.retry(claim, "me", "no luck", delay=0, failed=True),
         "recover": lambda: queue.recover("b", {"me"}),
-        "requeue": lambda: (queue.end(claim, "me", State.FAILED, "", {}), queue.requeue("b", None)),
+        "requeue": lambda: (queue.end(claim, "me", State.FAILED, "", None), queue.requeue("b", None)),
     }
     ways[way]()
     time.sleep(0.1)

@@ -65,7 +65,7 @@ def test_a_runner_on_another_machine_keeps_its_jobs_and_its_lock_file(tmp_path):
         [first, _] = queue.records(batch.name)
         assert (first.state, first.owner, first.attempts) == (State.RUNNING, owner, 1)
         assert path.exists()
-        assert queue.end(claim, owner, State.FINISHED, "", {})
+        assert queue.end(claim, owner, State.FINISHED, "", None)
     runner.join(120)
     assert list(got[0]["state"]) == ["finished", "finished"]
     assert [line.split()[1] for line in lines(tmp_path / "marks", "start")] == ["1"]

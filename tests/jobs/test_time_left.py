@@ -18,7 +18,7 @@ NAME = "t-s"
 def record(state, seconds_ago=None):
     job = Job(Table("t", "path", "t.csv", target="y"), Setting("s", parameters={"time_budget": 60}))
     started = None if seconds_ago is None else time.time() - seconds_ago
-    return JobRecord(job, NAME, state, 2, 0, None, "", {}, started, None)
+    return JobRecord(job, NAME, state, 2, 0, None, "", None, started, None)
 
 
 def leave_search(place, elapsed, seconds_ago):

@@ -9,6 +9,7 @@ import pytest
 from automl.jobs.folders import JobFolder
 from automl.jobs.job import Resources
 from automl.jobs.queue import JobQueue, State
+from automl.jobs.result import JobResult
 from automl.jobs.spec import read_batch
 from automl.trials.run_reader import RunReader
 from automl.watch.queue_source import QueueSource
@@ -55,11 +56,11 @@ def make_queue(place, run):
     queue = JobQueue(str(place / "queue.db"))
     queue.register(batch.name, batch.folder, batch.results)
     queue.add(batch.name, batch.jobs)
-    score = {"metric": "roc_auc", "expected_score": 0.91, "expected_low": 0.87, "expected_high": 0.94, "seconds": 61.2}
+    known = {"metric": "roc_auc", "expected_score": 0.91, "expected_low": 0.87, "expected_high": 0.94, "seconds": 61.2}
     for state, reason in ((State.FINISHED, ""), (State.FAILED, LONG), (State.CANCELLED, "cancelled"), (None, "")):
         claim = queue.claim(batch.name, OWNER, Resources(8), Resources(8))
         if state is not None:
-            result = score | {"test_score": 0.9} if state is State.FINISHED else {}
+            result = JobResult(test_score=0.9, **known) if state is State.FINISHED else None
             queue.end(claim, OWNER, state, reason, result)
         if state is State.FINISHED:
             final = JobFolder(batch.results, claim.name).final
