@@ -13,6 +13,7 @@ from automl.checks.data_checks import DataChecks
 from automl.checks.predictions import RowPredictions
 from automl.checks.warning import DataWarning, log_lines
 from automl.energy import Energy, EnergyMeter
+from automl.ensemble.attribute_rules import ATTRIBUTES, Saved, Subject
 from automl.ensemble.copies import forget_earlier_fit
 from automl.ensemble.estimate import UNKNOWN, Estimate
 from automl.ensemble.missing import LIMIT
@@ -127,7 +128,7 @@ def search_and_keep(
         keep = partial(
             write_unfinished,
             estimator=estimator,
-            attributes=_known_attributes(prepared),
+            attributes=_known_attributes(prepared) | _settings_beside_parameters(estimator),
             positions=prepared.positions,
             reading=reading,
             repeats=repeats,
@@ -253,6 +254,12 @@ def _known_attributes(prepared: PreparedTask) -> dict[str, Any]:
     if prepared.classes is not None:
         attributes["classes_"] = prepared.classes
     return attributes
+
+
+def _settings_beside_parameters(estimator: SearchedModel) -> dict[str, Any]:
+    """Return the settings beside the parameters that a saved model has, by name of the attribute."""
+    kept = (n for n, rule in ATTRIBUTES.items() if rule.subject is Subject.SETTING and rule.saved is not Saved.APART)
+    return {name: vars(estimator)[name] for name in kept if name in vars(estimator)}
 
 
 def unfinished_attributes(prepared: PreparedTask, ensemble: Ensemble, history: RunHistory) -> dict[str, Any]:

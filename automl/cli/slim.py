@@ -27,8 +27,8 @@ def slim(
 ) -> None:
     """Save a smaller model within limits, or the one of a row; without --out, list the models that are possible."""
     if out is None:
-        wishes = {"--milliseconds": milliseconds, "--megabytes": megabytes, "--max-loss": max_loss, "--row": row}
-        check_needed("--out, the folder in which the smaller model is saved", wishes)
+        options = {"--milliseconds": milliseconds, "--megabytes": megabytes, "--max-loss": max_loss, "--row": row}
+        check_needed("--out, the folder in which the smaller model is saved", options)
     with messages_on_stderr(verbose):
         from automl.persistence import check_place
 

@@ -76,8 +76,8 @@ class DriftCheck(SketchedModel):
         Whether predictions warn if the columns of their table differ from the training table; False by default.
 
         With True, each prediction for 20 rows or more also runs `check_drift` without an adversarial model at the
-        level 0.001, and issues a `DriftWarning`. `save`, `slim`, `refit` and
-        `retune` keep the choice.
+        level 0.001, and issues a `DriftWarning`. `save`, `slim`, `refit` and `retune` keep the choice, and a run
+        directory keeps the choice of the time at which `fit` or `more` began.
 
         Returns
         -------

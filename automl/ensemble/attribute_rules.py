@@ -17,7 +17,7 @@ class Subject(Enum):
     MEMBERS = "the members and their weights, by what their fold models predict for out-of-fold rows"
     ROWS = "the training rows"
     RUN = "the search and its arguments"
-    WISH = "a wish of the user beside the parameters, which no fit and no copy changes"
+    SETTING = "a setting of the user beside the parameters, which no fit and no copy changes"
 
 
 class Saved(Enum):
@@ -93,11 +93,11 @@ ATTRIBUTES: Mapping[str, Attribute] = {
     "history_": Attribute(Subject.RUN),
     "n_splits_": Attribute(Subject.RUN, Saved.FOR_PREDICTION),
     "stop_reason_": Attribute(Subject.RUN, Saved.FOR_PREDICTION),
-    "_warns_of_drift": Attribute(Subject.WISH, Saved.FOR_PREDICTION),
+    "_warns_of_drift": Attribute(Subject.SETTING, Saved.FOR_PREDICTION),
     # Callbacks of scikit-learn serve during a fit.
-    "_callback_fit_ctx": Attribute(Subject.WISH, Saved.APART),
-    "_skl_callbacks": Attribute(Subject.WISH, Saved.APART),
-    "_skl_callbacks_to_teardown": Attribute(Subject.WISH, Saved.APART),
+    "_callback_fit_ctx": Attribute(Subject.SETTING, Saved.APART),
+    "_skl_callbacks": Attribute(Subject.SETTING, Saved.APART),
+    "_skl_callbacks_to_teardown": Attribute(Subject.SETTING, Saved.APART),
 }
 
 

@@ -38,7 +38,7 @@ def unfitted_copy(estimator: Model) -> Model:
     """Return a copy of an estimator without the attributes of an earlier fit."""
     new = copy.copy(estimator)
     for name, attribute in ATTRIBUTES.items():
-        if attribute.subject is not Subject.WISH:
+        if attribute.subject is not Subject.SETTING:
             vars(new).pop(name, None)
     return new
 
