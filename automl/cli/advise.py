@@ -39,12 +39,18 @@ def advise(
     table: TablePath,
     target: Annotated[str, typer.Option(metavar="COLUMN", help="Name of the column to predict.")],
     time_budget: Annotated[float, typer.Option(help="Seconds of the fit that is planned.")] = 60.0,
-    scoring: Annotated[str | None, typer.Option(help="Name of the scikit-learn scorer to optimize.")] = None,
+    scoring: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the scikit-learn scorer to optimize. The default is roc_auc for two classes, neg_log_loss "
+            "for more, and neg_root_mean_squared_error for regression."
+        ),
+    ] = None,
     n_jobs: Annotated[int, typer.Option(help="Number of cores to use; -1 means all cores.")] = -1,
     task: Kind = TaskName.AUTO,
     cv: Annotated[
         str | None,
-        typer.Option(metavar="FOLDS", help="Folds of the search.", show_default="by the number of rows"),
+        typer.Option(metavar="FOLDS", help="Number of folds of the search.", show_default="by the number of rows"),
     ] = None,
     include: Annotated[
         list[str], typer.Option(metavar="NAMES", help="Use only these components, separated by commas.")

@@ -237,7 +237,9 @@ def fit(
     ensemble_size: Annotated[
         int,
         typer.Option(
-            help="Rounds of ensemble selection; 1 keeps only the best configuration.", rich_help_panel=_SEARCH
+            help="Rounds of ensemble selection, each of which adds a configuration or raises a weight; 1 keeps only "
+            "the best configuration.",
+            rich_help_panel=_SEARCH,
         ),
     ] = 25,
     guard: Annotated[

@@ -14,10 +14,14 @@ from automl.errors import InvalidInputError
 def slim(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder in which 'automl fit' has saved a model.")],
     out: Annotated[Path | None, typer.Option(help="Folder in which the smaller model is saved.")] = None,
-    milliseconds: Annotated[float | None, typer.Option(help="The longest time for a single row.")] = None,
-    megabytes: Annotated[float | None, typer.Option(help="The largest size of the models on the disk.")] = None,
+    milliseconds: Annotated[
+        float | None, typer.Option(help="Longest time in which the model may predict a single row, in milliseconds.")
+    ] = None,
+    megabytes: Annotated[
+        float | None, typer.Option(help="Largest size of the model on the disk, in megabytes.")
+    ] = None,
     max_loss: Annotated[
-        float | None, typer.Option(help="The most that the score may fall below the best score of the table.")
+        float | None, typer.Option(help="Largest difference between the score and the best score in the list.")
     ] = None,
     row: Annotated[
         int | None,
@@ -25,7 +29,7 @@ def slim(
     ] = None,
     verbose: Annotated[int, typer.Option(min=0, help="0 writes no messages, 1 writes the main messages.")] = 1,
 ) -> None:
-    """Save a smaller model within limits, or the one of a row; without --out, list the models that are possible."""
+    """Save a smaller model within limits, or one from the list; without --out, list the models that are possible."""
     if out is None:
         options = {"--milliseconds": milliseconds, "--megabytes": megabytes, "--max-loss": max_loss, "--row": row}
         check_needed("--out, the folder in which the smaller model is saved", options)
