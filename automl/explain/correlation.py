@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse, stats
 
+from pipelines.table.reader import TableReader
+
 Array = NDArray[Any]
 
 THRESHOLD = 0.8  # of the absolute rank correlation, above which a column counts as correlated
@@ -18,7 +20,7 @@ _ROWS_PER_LEVEL = 10  # fewer rows do not show where a level stands among the ot
 
 
 def most_correlated(
-    X: Any, columns: Sequence[tuple[int, ...]], reader: Any, predictions: Array, importance: Array
+    X: Any, columns: Sequence[tuple[int, ...]], reader: TableReader, predictions: Array, importance: Array
 ) -> tuple[NDArray[np.intp], Array]:
     """Return the most correlated other column of each raw column, where |Spearman's rho| is above 0.8.
 

@@ -13,6 +13,7 @@ from automl.export.code import Script, call_code, list_code, quote
 from pipelines.table.cells import holds_numbers, holds_texts, level_text
 from pipelines.table.columns import CategoryReader, _level_numbers
 from pipelines.table.number_texts import NumberFormat, parse_numbers
+from pipelines.table.reader import TableReader
 
 
 @dataclass
@@ -40,7 +41,7 @@ class Columns:
     texts: set[str] = field(default_factory=set)
 
 
-def read_code(reader: Any, script: Script) -> Columns:
+def read_code(reader: TableReader, script: Script) -> Columns:
     """Return the code that reads the columns of a table, for a fitted `TableReader`."""
     found = Columns(names=[str(name) for name in reader.get_feature_names_out()])
     script.imports.add("import pandas as pd")
@@ -59,12 +60,12 @@ def read_code(reader: Any, script: Script) -> Columns:
     return found
 
 
-def raw_names(reader: Any) -> list[str]:
+def raw_names(reader: TableReader) -> list[str]:
     """Return the names of the columns of the table, as the script uses them."""
     return [str(column.name) if reader.named_ else f"x{column.name}" for column in reader.columns_]
 
 
-def text_names(reader: Any) -> list[str]:
+def text_names(reader: TableReader) -> list[str]:
     """Return the names of the columns that the script reads as texts, also from a file in which all are numbers."""
     if not reader.named_:  # the names in a file are others
         return []
@@ -72,7 +73,7 @@ def text_names(reader: Any) -> list[str]:
     return [str(column.name) for column, dtype in columns if holds_texts(dtype) and not _are_numbers(column.reader)]
 
 
-def _are_numbers(reader: Any) -> bool:
+def _are_numbers(reader: TableReader) -> bool:
     """Return whether a column is not used, or has categories such as 1 and 2, which another file may write as 1.0."""
     if type(reader) is not CategoryReader:
         return reader is None
@@ -80,7 +81,7 @@ def _are_numbers(reader: Any) -> bool:
     return [level_text(number) for number in parse_numbers(levels)] == list(levels)
 
 
-def _number(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
+def _number(name: str, reader: TableReader, script: Script, found: Columns) -> list[str]:
     if getattr(reader, "seconds", False):
         call = f"{script.copy(parts.to_seconds)}(table[name])"
     elif name not in found.texts:
@@ -93,12 +94,12 @@ def _number(name: str, reader: Any, script: Script, found: Columns) -> list[str]
     return []
 
 
-def _boolean(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
+def _boolean(name: str, reader: TableReader, script: Script, found: Columns) -> list[str]:
     found.groups.setdefault(f"{script.copy(parts.to_booleans)}(table[name])", []).append(name)
     return []
 
 
-def _category(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
+def _category(name: str, reader: TableReader, script: Script, found: Columns) -> list[str]:
     # Plain numbers need no list of the levels, which may be long.
     if _are_numbers(reader):
         found.groups.setdefault(f"{script.copy(parts.to_levels)}(table[name])", []).append(name)
@@ -111,7 +112,7 @@ def _category(name: str, reader: Any, script: Script, found: Columns) -> list[st
     return f"features[{quote(name)}] = {call}".split("\n")
 
 
-def _date(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
+def _date(name: str, reader: TableReader, script: Script, found: Columns) -> list[str]:
     first = pd.Timestamp(reader.first, unit="us") if isinstance(reader.first, int | np.integer) else reader.first
     format, order = getattr(reader.format, "fast", reader.format), getattr(reader.format, "order", "mdy")
     options = {"format": format, "order": order} | ({"zone": reader.zone} if reader.zone else {})
@@ -120,7 +121,7 @@ def _date(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
     return call_code("features.update", [call_code(script.copy(parts.to_date_parts), arguments)]).split("\n")
 
 
-def _time(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
+def _time(name: str, reader: TableReader, script: Script, found: Columns) -> list[str]:
     options = {"zone": reader.zone} if reader.zone else {}
     if reader.format is not None:
         options |= {"format": reader.format.fast, "order": reader.format.order}
@@ -128,18 +129,18 @@ def _time(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
     return [f"features.update({script.copy(parts.to_times)}(table[{quote(name)}]{listed}))"]
 
 
-def _text(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
+def _text(name: str, reader: TableReader, script: Script, found: Columns) -> list[str]:
     by_character = getattr(reader, "analyzer", "word") == "char"
     argument = ', analyzer="char", ngram_range=(2, 4)' if by_character else ""
     call = f"{script.copy(parts.to_hashes)}(table[{quote(name)}], {reader.n_features}{argument})"
     return [f"features.update({call})", *_components(name, reader.characters, script, found)]
 
 
-def _characters(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
+def _characters(name: str, reader: TableReader, script: Script, found: Columns) -> list[str]:
     return [_length(name, script), *_components(name, reader, script, found)]
 
 
-def _text_category(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
+def _text_category(name: str, reader: TableReader, script: Script, found: Columns) -> list[str]:
     return [
         *_category(name, reader, script, found),
         _length(name, script),

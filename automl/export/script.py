@@ -34,6 +34,7 @@ from automl.plurals import plural
 from automl.task.metrics import default_scoring
 from automl.task.quantiles import refuse_quantiles
 from automl.task.several_metrics import deciding_scorer
+from pipelines.table.reader import TableReader
 
 _HEAD = """{title}
 
@@ -323,7 +324,7 @@ def _below(code: str) -> str:
     return f"{first}\n{indent(rest)}" if rest else first
 
 
-def _reading(reader: Any, columns: Columns, constants: Mapping[str, Sequence[str]]) -> str:
+def _reading(reader: TableReader, columns: Columns, constants: Mapping[str, Sequence[str]]) -> str:
     lines = []
     if not reader.named_:
         lines.append("    table = table.set_axis(COLUMNS, axis=1)")

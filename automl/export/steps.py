@@ -15,6 +15,7 @@ from pipelines.steps import generation, preprocessing
 from pipelines.steps.combined_features import CombinedFeatures
 from pipelines.steps.encoders import FrequencyEncoder
 from pipelines.steps.selection import CorrelationFilter
+from pipelines.table.reader import TableReader
 
 _JOIN_PAIRS = '''def join_pairs(table):
     """Join the codes of pairs of category columns; see PAIRS."""
@@ -56,7 +57,7 @@ def _function(step: Any, script: Script, categories: Sequence[str]) -> str:
     return _clip(LARGEST, script) if step.func is preprocessing.clip_numbers else script.plain(step)
 
 
-def category_codes(reader: Any, categories: Sequence[str], script: Script) -> str:
+def category_codes(reader: TableReader, categories: Sequence[str], script: Script) -> str:
     """Return the code of the step that replaces the texts of categories by codes, for a fitted `TableReader`."""
     readers = {column.positions[0]: column.reader for column in reader.columns_ if column.positions}
     orders = []
