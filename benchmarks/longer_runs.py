@@ -216,7 +216,7 @@ def second_layer(selected: Selected, kind: str) -> tuple[Array, Array]:
     """
     run, task, rows, members = selected.run, selected.run.task, selected.rows, selected.members
     folds = sorted(set.intersection(*(set(m.evaluation.folds) for m in members)))
-    inner = [np.concatenate([run.artifacts.predictions(m.configuration, f) for f in folds]) for m in members]
+    inner = [run.artifacts.out_of_fold(m.configuration, folds) for m in members]
     outer = [run.mean_on_test_rows(m.configuration, sorted(m.evaluation.folds)) for m in members]
     X, X_test = (part.toarray() if sparse.issparse(part) else part for part in (task.X[rows], run.X_test))
     raw = [] if kind == "linear" else _best_columns(X, task.y[rows]).tolist()

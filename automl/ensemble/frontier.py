@@ -151,12 +151,12 @@ def collect_frontier(
     folds = sorted(set.intersection(*(set(e.folds) for e in members)))
     if not folds:
         return None
-    rows = np.concatenate([task.folds[f][1] for f in folds])
+    rows = task.scored_rows(folds)
     kept = sample_scored(task, rows, _MAX_ROWS, np.random.default_rng(trials.random_state))
     y, weight = task.y[rows[kept]], task.weights(rows[kept])
 
     def read(e: Evaluation) -> Array:
-        return np.concatenate([artifacts.predictions(e.configuration, f) for f in folds])[kept]
+        return artifacts.out_of_fold(e.configuration, folds)[kept]
 
     known = [read(e) for e in members]
     extras: list[tuple[Evaluation, Array]] = []

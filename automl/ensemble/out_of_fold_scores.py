@@ -121,19 +121,21 @@ def collect_scores(
     if task.traits.quantiles:
         return None
     folds = _usable_folds(members, len(task.folds))
-    numbers = np.concatenate([np.full(len(task.folds[f][1]), f) for f in folds]) if folds else np.empty(0, dtype=int)
-    rows = np.concatenate([task.folds[f][1] for f in folds]) if folds else np.empty(0, dtype=int)
-    starts = np.concatenate([np.arange(len(task.folds[f][1])) for f in folds]) if folds else rows
+    if not folds:
+        return None
+    sizes, rows = [len(task.folds[fold][1]) for fold in folds], task.scored_rows(folds)
+    numbers = np.repeat(folds, sizes)
+    places = np.concatenate([np.arange(size) for size in sizes])  # of the rows in the predictions of their folds
     kept = np.arange(len(rows)) if task.sample_weight is None else np.flatnonzero(task.sample_weight[rows] > 0)
     kept = rows_to_score(np.random.default_rng(random_state), kept, _MAX_ROWS, task.y[rows])
-    numbers, rows, starts = numbers[kept], rows[kept], starts[kept]
+    numbers, rows, places = numbers[kept], rows[kept], places[kept]
     means, spreads, done = list[Array](), list[Array](), np.zeros(len(rows), dtype=bool)
     for fold in folds:
         own = numbers == fold
         if not own.any() or (done.any() and time.monotonic() > deadline):
             continue
         present = [(c, weight) for c, (weight, known) in members.items() if fold in known]
-        each = [artifacts.predictions(c, fold)[starts[own]].astype(np.float64) for c, _ in present]
+        each = [artifacts.predictions(c, fold)[places[own]].astype(np.float64) for c, _ in present]
         mean, spread = _mean_and_spread(each, [weight for _, weight in present], ensemble.n_classes)
         means.append(ensemble.finish(mean))
         spreads.append(spread)

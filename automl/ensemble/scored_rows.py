@@ -68,4 +68,4 @@ def n_scored_folds(task: Task, n_folds: int) -> int:
 
 def _newest(task: Task) -> Rows:
     """Return the scored rows of the newest fold; more folds count where the newest one has few rows."""
-    return np.concatenate([test for _, test in task.folds[: n_scored_folds(task, len(task.folds))]])
+    return task.scored_rows(range(n_scored_folds(task, len(task.folds))))

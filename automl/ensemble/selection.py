@@ -275,10 +275,8 @@ def choose_members(
     for n_folds, candidates in sets:
         if time.monotonic() + 3 * task.metric.seconds > deadline:  # a slow scorer; the best configuration is known
             break
-        rows = np.concatenate([task.folds[f][1] for f in range(n_folds)])
-        stacked = np.stack(
-            [np.concatenate([artifacts.predictions(e.configuration, f) for f in range(n_folds)]) for e in candidates]
-        )
+        rows = task.scored_rows(range(n_folds))
+        stacked = np.stack([artifacts.out_of_fold(e.configuration, range(n_folds)) for e in candidates])
         target = task.scored(rows)
         weights = select_weights(stacked, target, size, random_state, deadline)
         loss = task.scored(rows[:shared]).loss(np.tensordot(weights, stacked[:, :shared], 1))
@@ -309,8 +307,8 @@ def out_of_fold(trials: FinishedTrials, bags: Sequence[FoldBag]) -> tuple[NDArra
     history, artifacts, task = trials.history, trials.artifacts, trials.task
     finished = [set(history.evaluations[bag.configuration].folds) for bag in bags]
     folds = sorted(set.intersection(*finished))
-    rows = np.concatenate([task.folds[f][1] for f in folds])
-    each = [bag.weight * np.concatenate([artifacts.predictions(bag.configuration, f) for f in folds]) for bag in bags]
+    rows = task.scored_rows(folds)
+    each = [bag.weight * artifacts.out_of_fold(bag.configuration, folds) for bag in bags]
     return rows, np.asarray(sum(each))
 
 

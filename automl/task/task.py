@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import zipfile
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -188,6 +189,10 @@ class Task:
             return self.X[rows], self.y[rows], self.weights(rows)
         # The table may be mapped into memory read-only, which some libraries refuse.
         return (self.X if sparse.issparse(self.X) else np.array(self.X)), self.y, self.sample_weight
+
+    def scored_rows(self, folds: Iterable[int]) -> NDArray[np.intp]:
+        """Return the numbers of the scored rows of some folds, one fold after the other."""
+        return np.concatenate([self.folds[fold][1] for fold in folds])
 
     def save(self, folder: Path, checked: bool = True) -> None:
         """Write the task into a folder; the table becomes a file of its own, which workers map into memory.

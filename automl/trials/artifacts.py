@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,6 +117,10 @@ class Artifacts:
     def predictions(self, configuration: Configuration, fold: int) -> NDArray[np.floating]:
         """Return the predictions for the scored rows of a fold, shape (n_rows, n_classes) or (n_rows,)."""
         return _read_predictions(self.predictions_path(configuration, fold), configuration)
+
+    def out_of_fold(self, configuration: Configuration, folds: Iterable[int]) -> NDArray[np.floating]:
+        """Return the predictions for the scored rows of some folds, in the order of `Task.scored_rows`."""
+        return np.concatenate([self.predictions(configuration, fold) for fold in folds])
 
     def holdout_predictions(self, configuration: Configuration, fold: int) -> NDArray[np.floating]:
         """Return the predictions of a fold model for the holdout rows, shape (n_holdout, n_classes) or (n_holdout,)."""
