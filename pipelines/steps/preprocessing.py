@@ -33,6 +33,7 @@ Floats = NDArray[np.float64]
 
 MAX_CELLS = 30_000_000  # cells of one-hot columns: 240 MB
 MAX_COLUMNS = 1_500  # for transformations that scikit-learn fits to one column after the other, some in 20 ms each
+_ZERO = 1e-290  # smaller numbers count as 0; normal floats near this number differ by 1e-306 or more
 MAX_OFFSET = 2.0**14  # ratio of the largest number of a column to its range; single precision has 24 bits
 MAX_TARGET_COLUMNS = 400  # columns of target encoding: one per category column and class
 
@@ -130,6 +131,8 @@ class SafeQuantileTransformer(QuantileTransformer):
         if row_weights is not None:
             quantiles = weighted_column_quantiles(np.asarray(X, dtype=float), self.references_, row_weights)
             self.quantiles_ = np.maximum.accumulate(quantiles)  # against rounding, as scikit-learn does
+        # Between quantiles such as 1e-310 and 2e-310, the interpolation divides by nearly 0, and would return NaN.
+        self.quantiles_[np.abs(self.quantiles_) < _ZERO] = 0.0
         self.quantiles_[:, constant_columns(X)] = np.inf  # all numbers are below the first quantile, as in training
         return self
 

@@ -109,6 +109,13 @@ def test_scalers_treat_columns_that_vary_as_those_of_scikit_learn():
         np.testing.assert_array_equal(own.fit_transform(X), other.fit_transform(X))
 
 
+@pytest.mark.parametrize("size", [1e-320, 1e-310, 1e-308, 1e-300, 1e-290])
+def test_quantiles_of_numbers_near_0_leave_no_cell_without_a_value(size):
+    X = np.random.default_rng(0).normal(size=(60, 1)) * size
+    scaled = SafeQuantileTransformer(n_quantiles=20).fit(X).transform(X + size / 7)
+    assert np.isfinite(scaled).all()
+
+
 @pytest.mark.parametrize("scaling", ["none", *DENSE_SCALINGS])
 @pytest.mark.parametrize("family", ["kernel_svm", "logistic_regression"])
 @pytest.mark.parametrize("number", [np.nan, 3.0])
