@@ -152,7 +152,8 @@ def numeric_columns(names: list[Hashable], values: Floats, reason: str = "number
     missing: NDArray[np.bool_] = np.any(np.isnan(values), axis=0)
     reader = NumericReader()
     constant = (low == high) & ~missing
-    span = high - low == len(values) - 1
+    with np.errstate(over="ignore"):  # the difference of two floats may be infinite
+        span = high - low == len(values) - 1
     columns = []
     for i, name in enumerate(names):
         if np.isnan(low[i]):

@@ -119,3 +119,9 @@ def test_kinds_of_strings_and_constants(values, kind):
 def test_integers_are_identifiers_only_by_name_and_values_together(name, values, kind):
     frame = pd.DataFrame({name: values, "other": np.arange(30) % 4})
     assert TableReader().fit(frame).columns_[0].kind == kind
+
+
+def test_numbers_whose_difference_is_infinite_give_no_warning(recwarn):
+    column, _ = read([1.7e308, -1.7e308, 0.0, 1.0])
+    assert column.kind == "number"
+    assert not recwarn.list
