@@ -375,6 +375,9 @@ def test_bad_classes_are_explained(y, message):
         ([1, 2, nan, 3], "Input y contains NaN: values are missing in 1 of 4 rows, first in row 3"),
         ([1, 2, -inf, 3], "Input y contains infinity"),
         (np.array([1, 2, inf, 3], dtype=object), "Input y contains infinity"),
+        ([1e300, 2, -1e308, 3], r"y holds numbers of the size 1e\+308, and .* infinite .*; divide y by 1e\+308"),
+        ([1.7e308, -1.7e308, 0, 1], "y holds numbers of the size"),
+        ([1e-300, 2e-300, 4e-300, 3e-300], r"the values of y differ by 3e-300, .* divide y by 3e-300"),
     ],
 )
 def test_bad_numbers_are_explained(y, message):
@@ -406,6 +409,8 @@ def test_weights_become_floats(weight):
         ([1, 10**400, 1], "sample_weight holds missing or infinite values"),
         ([0, 0, 0], "Sample weights must contain at least one non-zero number"),
         (["a", "b", "c"], "sample_weight must hold numbers"),
+        ([1e308, 1e308, 1e308], r"sample_weight holds 1e\+308, .* divide all of them by the same number"),
+        ([0, 1e-310, 1], r"sample_weight holds 1e-310, .* use 0 for rows that must not count"),
     ],
 )
 def test_bad_weights_are_explained(weight, message):
