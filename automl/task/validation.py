@@ -343,8 +343,10 @@ def _flat(name: str, values: Any) -> Array:
         _warn_column()
         array = array.ravel()
     if array.ndim == 0:
-        hint = f"; to use a column of X as y, pass X.pop({values!r})" if name == "y" else ""
-        raise InvalidInputError(f"{name} should be a 1d array, one value for each row, got {values!r}{hint}")
+        got = f"a value of the type {type(values).__name__}; pass a list, an array or a series"
+        if isinstance(values, str | Integral):
+            got = f"{values!r}; to use a column of X as y, pass X.pop({values!r})" if name == "y" else repr(values)
+        raise InvalidInputError(f"{name} should be a 1d array, one value for each row, got {got}")
     if array.ndim != 1:
         raise InvalidInputError(
             f"{name} should be a 1d array, got an array of shape {array.shape} instead; fit one estimator for each "

@@ -353,6 +353,9 @@ def test_a_column_vector_is_flattened_with_scikit_learns_warning(y):
             "Unknown label type: y holds values of the type Color, which have no order; turn",
         ),
         ([1j, 2j, 1j, 2j], "Complex data not supported"),
+        ("a", r"got 'a'; to use a column of X as y, pass X\.pop\('a'\)"),
+        (dict.fromkeys(range(1000), 1), "each row, got a value of the type dict; pass a list, an array or a series"),
+        ({1, 2, 3, 4}, "got a value of the type set; pass a list"),
     ],
 )
 def test_bad_classes_are_explained(y, message):
