@@ -6,6 +6,7 @@ from automl.plurals import plural
 from automl.search.budget import Budget
 from automl.trials.endings import EXHAUSTED, MAX_TRIALS, PROCESSORS_SPENT, TIME_SPENT
 from automl.trials.history import RunHistory
+from automl.trials.trial import Status
 
 _SPENT_SHARE = 0.8  # of the budget of a session, from which on the rest is too little for another fit
 
@@ -47,4 +48,7 @@ def why_nothing(history: RunHistory, budget: Budget) -> str:
         )
     worst = sorted(reasons.items(), key=lambda item: -item[1])[:3]
     listed = "; ".join(f"{n} x {reason}" for reason, n in worst)
-    return f"none of {plural(len(history.results), 'trial')} finished: {listed}"
+    # The limits of single trials are smaller than the argument, which counts libraries and table of a worker, too.
+    lacks_memory = all(result.status is Status.MEMORY for result in history.results)
+    remedy = "; use a larger memory_limit (it also counts libraries and table), or fewer n_jobs" if lacks_memory else ""
+    return f"none of {plural(len(history.results), 'trial')} finished: {listed}{remedy}"

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from automl.search.budget import Budget
+from automl.search.endings import why_nothing
 from automl.search.fleets import FleetBuilder
 from automl.search.forecast import MemoryModel, RuntimeModel
 from automl.search.processors import ProcessorBudget
@@ -338,6 +339,15 @@ def test_a_challenger_that_exceeds_the_memory_is_not_started_and_enters_the_hist
     assert history.evaluations[wide].status is Status.MEMORY
     assert "not started" in history.evaluations[wide].reason
     assert racing(Listed(wide), Budget(60), limits=replace(limits, memory=1e6)).suggest(RunHistory(), 1)
+
+
+def test_the_error_of_a_search_without_enough_memory_names_the_argument():
+    traits = TableTraits("binary", 2_000_000, 100, 2)
+    limits, history = Limits(memory=0.0, memory_model=MemoryModel(traits, 0.75)), RunHistory()
+    racing(Listed(candidate("lda")), Budget(60), n_rows=2_000_000, limits=limits).suggest(history, 1)
+    assert "use a larger memory_limit" in why_nothing(history, Budget(60))
+    history.append(TrialResult(Trial(TREE), Status.CRASH, {}, 0.1, reason="other"))
+    assert "memory_limit" not in why_nothing(history, Budget(60))
 
 
 def test_measured_memory_of_a_family_corrects_its_forecast():
