@@ -22,7 +22,7 @@ from automl.task.metrics import Metric, arbitrary_predictions, try_metric
 from automl.task.positive_class import positive_code
 from automl.task.splits import lone_rows
 from automl.task.table_validation import as_array
-from automl.task.value_range import check_target_range, check_weight_range
+from automl.task.value_range import check_target_range, within_range
 from pipelines.table.cells import TableError
 from pipelines.table.frames import to_series
 from pipelines.table.raw import to_array, without_mask
@@ -209,8 +209,7 @@ def read_sample_weight(sample_weight: Any, n_samples: int, suffix: str = "") -> 
         raise InvalidInputError(f"{name} holds missing or infinite values; replace them by finite numbers")
     if (weight < 0).any():
         raise InvalidInputError(f"{name} holds negative values; use 0 for rows that must not count")
-    check_weight_range(name, weight)
-    return weight
+    return within_range(weight)
 
 
 def check_score_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float64] | None:

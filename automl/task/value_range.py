@@ -1,4 +1,4 @@
-"""Refuse targets and weights with numbers that are too large or too small to compute with."""
+"""The range of the numbers of targets and weights, which must be neither too large nor too small to compute with."""
 
 from __future__ import annotations
 
@@ -32,24 +32,20 @@ def check_target_range(y: NDArray[np.float64]) -> None:
         )
 
 
-def check_weight_range(name: str, weight: NDArray[np.float64]) -> None:
-    """Check that the ratios and squares of weights are numbers.
+def within_range(weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return weights whose ratios and squares are numbers.
+
+    Only the ratios of weights count: all of them are divided by the largest one where it is extreme, and a weight that
+    is nothing beside the largest one becomes 0. Other weights stay as they are.
 
     Parameters
     ----------
-    name : str
-        The argument that holds the weights.
     weight : ndarray of shape (n_samples,)
         Finite numbers of at least 0.
-
-    Raises
-    ------
-    InvalidInputError
-        If a weight is too small or too large.
     """
-    wrong = (weight > _LARGEST) | ((weight > 0) & (weight < _SMALLEST))
-    if wrong.any():
-        raise InvalidInputError(
-            f"{name} holds {weight[wrong][0]:g}, but a weight is 0 or between {_SMALLEST:g} and {_LARGEST:g}; only the "
-            "ratios of weights count, so divide all of them by the same number, or use 0 for rows that must not count"
-        )
+    largest = weight.max(initial=0.0)
+    if largest == 0:
+        return weight
+    if not _SMALLEST < largest < _LARGEST:
+        weight, largest = weight / largest, 1.0
+    return np.where(weight < _SMALLEST * largest, 0.0, weight)
