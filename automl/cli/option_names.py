@@ -24,6 +24,10 @@ _WORDS = {
     "the argument columns": ("an option", None),
     "Input y": ("the target", None),
     "convert y with pd.to_numeric": ("write plain numbers into the file", None),
+    "turn each value into a plain number, such as '1.5' for '1,5 EUR', and convert y with pd.to_numeric": (
+        "write plain numbers into the file, such as 1.5 for '1,5 EUR'",
+        None,
+    ),
     "cut y into classes with pd.cut": ("write classes into the file", None),
     "use AutoMLClassifier": ("use {} classification", "task"),
     "use AutoMLRegressor": ("use {} regression", "task"),

@@ -468,9 +468,11 @@ def as_numbers(values: Array) -> NDArray[np.float64]:
         except (TypeError, ValueError) as error:
             wrong = pd.to_numeric(pd.Series(values, dtype=object).map(str), errors="coerce").isna().to_numpy()
             example = values[int(wrong.argmax())]  # the first value if all texts are those of numbers
+            # pd.to_numeric would raise an error about a value that holds more than a number.
+            first = "turn each value into a plain number, such as '1.5' for '1,5 EUR', and " if wrong.any() else ""
             raise InvalidInputError(
                 f"y holds values such as {_plain(example)!r}, but regression needs numbers; use AutoMLClassifier for "
-                "labels, or convert y with pd.to_numeric"
+                f"labels, or {first}convert y with pd.to_numeric"
             ) from error
         except OverflowError as error:
             raise InvalidInputError(

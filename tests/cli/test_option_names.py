@@ -146,7 +146,7 @@ def test_the_display_on_a_terminal_names_options(call, folder, monkeypatch):
         (["--drop", "Order No"], "automl: --drop: 'table.csv' has no feature 'Order No'; it has 'order no', ..."),
         (
             ["--task", "regression"],
-            "but regression needs numbers; use --task classification for labels, or write plain numbers into the file",
+            "; use --task classification for labels, or write plain numbers into the file, such as 1.5 for '1,5 EUR'",
         ),
         (["--drop", "order no,b,c"], "no column can be used ('order no': set by an option"),
         (["--scoring", "quadratic_weighted_kappa"], "name the classes in their order with --ordered-classes"),

@@ -368,7 +368,8 @@ def test_bad_classes_are_explained(y, message):
     [
         ([5.0] * 4, r"y is constant \(5 in every row\); pass a target with at least 2"),
         (["a", "b", "a", "b"], "y holds values such as 'a', but regression needs numbers; use AutoMLClassifier"),
-        (["1", "2", "3", "4"], r"y holds values such as '1', .* convert y with pd\.to_numeric"),
+        (["1", "2", "3", "4"], r"y holds values such as '1', .* labels, or convert y with pd\.to_numeric"),
+        (["1", "2 EUR", "3", "4"], r"such as '2 EUR', .* or turn each value into a plain number, .* and convert y"),
         (pd.to_datetime(["2020-01-01"] * 4), "y holds dates, but regression needs numbers; pass days or seconds since"),
         (
             pd.to_timedelta([1, 2, 3, 4], unit="h"),
