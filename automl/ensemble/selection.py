@@ -38,6 +38,7 @@ _SHRINKAGE_ROWS = 100.0  # rows at which the greedy weights and equal weights co
 _BAGS = 8
 _BAG_ROWS = 5_000  # for tables with fewer rows, the weights of several bags of rows are averaged
 _SMALLEST_WEIGHT = 0.02
+_NEARLY = 1.1  # ratio of the errors of two ensembles on the same rows, the better of which has been chosen by them
 _SORTED_AT_ONCE = 1_000_000  # number of scores, which bounds the memory
 _REMOVAL_SECONDS = 0.2  # for the removal of members that do not pay, also after the deadline
 _MAX_ROWS = 20_000  # more rows do not change the weights, but metrics that sort take longer
@@ -261,6 +262,10 @@ def choose_members(
 ) -> list[Member]:
     """Return the members of the best ensemble from sets of candidates; none if all ensembles have an undefined loss.
 
+    Where the best ensemble has configurations that lack folds, few rows have chosen it. The ensemble of the first set,
+    which has the most folds, is then nearly as good as it seems, or better. So the weights are the mean of the two,
+    unless the first one is much worse.
+
     Parameters
     ----------
     sets : sequence of (int, list of Evaluation)
@@ -271,7 +276,7 @@ def choose_members(
         As for `select_members`.
     """
     shared = sum(len(task.folds[f][1]) for f in range(sets[-1][0])) if sets else 0
-    best_loss, best = float("inf"), list[Member]()
+    found: list[tuple[float, list[Member]]] = []  # for each set the loss on the shared rows, and the members
     for n_folds, candidates in sets:
         if time.monotonic() + 3 * task.metric.seconds > deadline:  # a slow scorer; the best configuration is known
             break
@@ -280,17 +285,31 @@ def choose_members(
         target = task.scored(rows)
         weights = select_weights(stacked, target, size, random_state, deadline)
         loss = task.scored(rows[:shared]).loss(np.tensordot(weights, stacked[:, :shared], 1))
-        if loss < best_loss:
+        if loss < min((loss for loss, _ in found), default=float("inf")):
             if cost is not None and np.count_nonzero(weights) > 1:
                 costs = [cost(e) for e in candidates]
                 latest = max(deadline, time.monotonic() + _REMOVAL_SECONDS)
                 units = find_units(task, rows)
                 weights = remove_costly(stacked, weights, costs, target, random_state, latest, units)
-            best_loss = loss
-            best = [Member(e, float(w)) for e, w in zip(candidates, weights, strict=True) if w > 0]
+            members = [Member(e, float(w)) for e, w in zip(candidates, weights, strict=True) if w > 0]
+            found.append((loss, members))
         if time.monotonic() > deadline:
             break
-    return best
+    if not found:
+        return []
+    (first_loss, first), (best_loss, best) = found[0], found[-1]
+    first_error, best_error = task.metric.best + first_loss, task.metric.best + best_loss
+    is_close = np.isfinite(best_error) and first_error <= _NEARLY * best_error
+    return _mean_of(best, first) if size > 1 and is_close and first is not best else best
+
+
+def _mean_of(one: Sequence[Member], other: Sequence[Member]) -> list[Member]:
+    """Return the members of two ensembles with the means of their weights."""
+    weights: dict[Configuration, float] = {}
+    for member in (*one, *other):
+        weights[member.configuration] = weights.get(member.configuration, 0.0) + member.weight / 2
+    evaluations = {member.configuration: member.evaluation for member in (*one, *other)}
+    return [Member(evaluations[configuration], weight) for configuration, weight in weights.items()]
 
 
 def predicting_folds(evaluation: Evaluation, task: Task) -> list[int]:

@@ -13,7 +13,8 @@ from automl.task.scored_target import ScoredTarget
 from automl.trials.artifacts import Artifacts
 from automl.trials.finished import FinishedTrials
 from automl.trials.history import RunHistory
-from tests.factories import make_task
+from automl.trials.trial import FoldResult, Status, Trial, TrialResult
+from tests.factories import make_task, tree
 
 rng = np.random.default_rng(0)
 N = 2_000
@@ -89,6 +90,28 @@ def test_fewer_rows_shrink_the_weights_further_towards_equal_weights():
 def test_a_history_without_a_finished_fold_is_one_clear_error(tmp_path):
     with pytest.raises(NothingFittedError, match="no configuration has finished a fold"):
         select_members(FinishedTrials(RunHistory(), Artifacts(tmp_path), make_task(), 0), size=25, seconds=1.0)
+
+
+@pytest.mark.parametrize(("noise", "size", "least", "most"), [(1.0, 25, 0.1, 0.25), (9.0, 25, 0.9, 1), (1.0, 1, 0, 1)])
+def test_a_configuration_with_fewer_folds_shares_the_weight_with_finished_ones_that_are_nearly_as_good(
+    noise, size, least, most, tmp_path
+):
+    task, artifacts, history = make_task("regression"), Artifacts(tmp_path), RunHistory()
+    draw = np.random.default_rng(3).normal
+    errors = draw(scale=20.0, size=len(task.y)) + draw(scale=8.0, size=(3, len(task.y)))
+    errors[:2] *= noise
+    for depth, folds in ((2, (0, 1, 2)), (3, (0, 1, 2)), (4, (0, 1))):
+        found = {}
+        for fold in folds:
+            rows = task.folds[fold][1]
+            artifacts.write(tree(depth), fold, None, task.y[rows] + errors[depth - 2][rows])
+            found[fold] = FoldResult(np.std(errors[depth - 2][rows]), 0.1, 0.0)
+        history.append(TrialResult(Trial(tree(depth), folds), Status.OK, found, 0.1))
+    members = select_members(FinishedTrials(history, artifacts, task, 0), size, seconds=60.0)
+    weights = {member.configuration: member.weight for member in members}
+    assert least <= weights.get(tree(4), 0.0) <= most
+    assert sum(weights.values()) == pytest.approx(1)
+    assert len(weights) <= size
 
 
 def test_selection_with_a_slow_scorer_ends_within_a_call_of_its_deadline():

@@ -103,7 +103,7 @@ def test_the_choice_of_the_members_keeps_groups_together(monkeypatch):
             task = replace(task, y=y[rows], groups=groups, folds=((np.arange(0), np.arange(400)),))
             evaluations = [Evaluation(tree(depth), "initial") for depth in (2, 3)]
             known = dict(zip([e.configuration for e in evaluations], predictions[:, rows], strict=True))
-            artifacts = SimpleNamespace(predictions=lambda configuration, fold, known=known: known[configuration])
+            artifacts = SimpleNamespace(out_of_fold=lambda configuration, folds, known=known: known[configuration])
             members = choose_members([(1, evaluations)], artifacts, task, 25, np.inf, 0, _cubed_depth)
             n_removed[-1] += [member.configuration for member in members] == [tree(2)]
     assert n_removed[1] > n_removed[0]
